@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One session as the program sees it: dialogue, transaction, rules, findings, events.
+ * Knows no socket and no capture. Its caller offers octets and carries out plans.
+ */
+#ifndef SESSIONS_SESSION_H
+#define SESSIONS_SESSION_H
+
+#include <netinet/in.h>
+
+#include "decoders/smtp/dialogue.h"
+#include "proxy/rules/rules.h"
+#include "proxy/sessions/event.h"
+
+struct session;
+
+/* What all sessions of a run have in common; borrowed, must outlive them. */
+struct session_config {
+	const struct ruleset *rules;            /* never NULL; may be without rules */
+	struct rules_state   *rules_state;
+	struct event_sink     events;
+	const char           *source;           /* "proxy" */
+	bool                  show_secrets;
+	bool                  dry_run;          /* offline: rules are asked, nothing changes */
+	uint32_t              max_line;         /* octets */
+	uint64_t              max_content;      /* octets withheld of a last chunk */
+};
+
+struct session_ends {
+	const struct sockaddr *client;          /* copied */
+	struct view client_text;                /* "addr:port"; copied */
+	struct view server, listener;           /* as the URLs say; copied */
+	bool        lmtp;
+};
+
+/* Octets for one side. wait_us: once everything in front of it is out, wait that long first. */
+struct segment {
+	struct view    octets;                  /* until the next call for this session; may be empty */
+	enum smtp_side to;
+	uint64_t       wait_us;                 /* 0: at once; SEGMENT_FOREVER: nothing behind it goes out */
+	bool           resume;                  /* when the wait is over, call session_resume for the other side */
+};
+#define SEGMENT_FOREVER UINT64_MAX
+
+enum ending {
+	END_NOT,
+	END_FIN,        /* when its segments are out: half-close */
+	END_RST         /* at once: nothing of what is unsent goes out */
+};
+
+#define SESSION_SEGMENTS 32
+
+/* What a call leads to. Carry it out before the next call for this session. */
+struct plan {
+	struct segment segment[SESSION_SEGMENTS];
+	unsigned       segments;
+	size_t         used;            /* octets that the caller may let go of; it keeps the rest, and offers it again first */
+	enum ending    end[2];          /* towards each side, behind the segments */
+	bool           drain[2];        /* read on from that side and throw it away: until its FIN, 5 s at most */
+	bool           dial;            /* connect to the server now */
+	bool           again;           /* offer the same side's octets again (even none) */
+	bool           other;           /* then offer the other side's kept octets (even none) */
+	bool           over;            /* nothing more can happen: put this out, then end the session */
+};
+
+/* Says that a session has begun; rules at `connect` are asked by session_connect. */
+struct session *session_new(const struct session_config *config, uint64_t number,
+    const struct session_ends *ends, uint64_t time_us);
+void session_connect(struct session *s, uint64_t time_us, struct plan *plan);
+
+/* One attempt to reach the server; established_us counts for the greeting's latency. */
+void session_upstream(struct session *s, struct view server, const char *outcome,
+    struct view reason, uint64_t duration_us, uint64_t time_us);
+/* No server could be reached. */
+void session_unreachable(struct session *s, struct view reason, uint64_t time_us, struct plan *plan);
+
+/*
+ * Octets that a side has sent and that are not used yet, the kept ones first. Of what it
+ * does not use some may be in a segment already: the session knows, and never puts them
+ * out twice.
+ */
+void session_feed(struct session *s, enum smtp_side from, const char *octets, size_t len,
+    uint64_t time_us, struct plan *plan);
+
+/* Whether the side should be read at all now (back-pressure by verdicts); kept: octets not used yet. */
+bool session_wants(const struct session *s, enum smtp_side from, size_t kept);
+
+/* A wait that a segment asked for is over. */
+void session_resume(struct session *s, enum smtp_side from, uint64_t time_us, struct plan *plan);
+
+enum close_how { CLOSE_EOF, CLOSE_RESET, CLOSE_TIMEOUT, CLOSE_LIMIT, CLOSE_STOP };
+/* A side's stream ended. CLOSE_EOF: kept are the octets that were offered and not used. */
+void session_closed(struct session *s, enum smtp_side by, enum close_how how, struct view reason,
+    const char *kept, size_t len, uint64_t time_us, struct plan *plan);
+
+/* When the session must be called although nothing came (session_wake); 0: never. */
+uint64_t session_wake_at(const struct session *s);
+void session_wake(struct session *s, uint64_t time_us, struct plan *plan);
+
+/* Writes the close event (and what was unfinished), frees. */
+void session_end(struct session *s, uint64_t time_us);
+
+#endif
