@@ -17,7 +17,7 @@ enum finding_side { FINDING_CLIENT, FINDING_SERVER, FINDING_NETWORK, FINDING_EIT
 #define FINDINGS(X) \
 	X(LINE_BARE_LF,      "line.bare-lf",      WARNING, true,  EITHER, "RFC 5321 2.3.8") \
 	X(LINE_BARE_CR,      "line.bare-cr",      WARNING, true,  EITHER, "RFC 5321 2.3.8") \
-	X(LINE_NUL,          "line.nul",          WARNING, true,  EITHER, "RFC 5321 2.3.8") \
+	X(LINE_NUL,          "line.nul",          WARNING, true,  EITHER, "RFC 5321 4.1.1.4") \
 	X(LINE_CMD_LONG,     "line.cmd-long",     WARNING, false, CLIENT, "RFC 5321 4.5.3.1.4") \
 	X(LINE_CUT,          "line.cut",          WARNING, false, EITHER, "RFC 5321 4.5.3.1") \
 	X(LINE_UNTERMINATED, "line.unterminated", WARNING, false, EITHER, "RFC 5321 2.3.8") \
