@@ -16,6 +16,7 @@
 #include "decoders/smtp/command.h"
 #include "decoders/smtp/content.h"
 #include "decoders/smtp/line.h"
+#include "decoders/smtp/queue.h"
 #include "decoders/smtp/registry.h"
 #include "decoders/smtp/reply.h"
 #include "decoders/view.h"
@@ -48,36 +49,10 @@ enum smtp_unit_type {
 	SMTP_UNIT_NOT_REPLY,    /* a line of the server's that is no reply */
 	SMTP_UNIT_CONTENT,      /* a stretch of message content; cuts may move, the octets joined do not */
 	SMTP_UNIT_CONTENT_END,  /* the dot line, or of no octets where a chunk's count ends it */
-	SMTP_UNIT_REST,         /* what follows a unit marked SMTP_MARK_CUT, up to its line's end */
+	SMTP_UNIT_REST,         /* what follows a unit marked SMTP_MARK_CUT; last: it ends here */
+	SMTP_UNIT_LEFTOVER,     /* the stream ended before this became a unit */
 	SMTP_UNIT_HANDOVER,
 	SMTP_UNIT_OPAQUE
-};
-
-/* What an entry of the queue stands for. */
-enum smtp_exchange_kind {
-	SMTP_GREETING,          /* the server's first reply: "CONNECT" */
-	SMTP_COMMAND,
-	SMTP_CONTENT_DONE,      /* the end of content by DATA, or the BDAT that says LAST: "CONTENT" */
-	SMTP_ASIDE              /* octets to the client that answer nothing, in their place in the queue */
-};
-
-/*
- * An entry of the one queue. It leaves when neither side is owed anything. The two
- * counts differ only where a rule or the proxy stepped in.
- */
-struct smtp_exchange {
-	uint64_t serial;        /* from 1; never used twice in a session */
-	uint64_t sent_us;       /* when its last octet went to the server; 0: it did not (yet) */
-	void    *note;          /* the caller's own; the dialogue never looks at it */
-	uint16_t client_is_owed;/* replies: 1; LMTP after content: one an accepted recipient */
-	uint16_t server_owes;   /* 0: the command was kept from the server */
-	uint16_t code;          /* the last code that the client was told; 0: none yet */
-	uint16_t server_code;   /* the last code that the server said; 0: none yet */
-	uint8_t  kind;          /* enum smtp_exchange_kind */
-	uint8_t  verb;          /* enum smtp_verb */
-	bool     by_proxy;      /* not the client's: a rule or the proxy sent it */
-	bool     chunk_open;    /* a BDAT whose chunk is still coming: not its turn yet */
-	bool     counted;       /* LMTP: the counts have been taken from the recipients */
 };
 
 struct smtp_unit {
@@ -86,11 +61,12 @@ struct smtp_unit {
 	uint64_t            started_us; /* when its first octet was offered */
 	struct view         wire;       /* every octet, line ends included */
 	/*
-	 * What it answers (a reply), opens (DATA's content) or continues (AUTH lines,
-	 * chunks). NULL: nothing, an unsolicited reply. Valid until the unit is settled.
+	 * What a reply answers, or whose content or AUTH line this is; NULL: nothing (an
+	 * unsolicited reply, a chunk whose command was dropped). Valid until the unit is
+	 * settled or something is inserted.
 	 */
 	struct smtp_exchange *of;
-	bool                last;       /* CONTENT_END: of a chunk that said LAST, or the dot; REST: its line ended */
+	bool                last;       /* REST: the cut line or reply is over */
 	union {
 		struct smtp_command command;    /* COMMAND */
 		struct smtp_reply   reply;      /* REPLY */
@@ -100,57 +76,61 @@ struct smtp_unit {
 /* What became of a unit. Offline each was forwarded. */
 struct smtp_fate {
 	bool     forwarded;     /* it went to the other side, changed or not */
-	bool     owed;          /* of a command or content's end: the client gets a reply */
+	/*
+	 * Of a command or an end of content: the client gets a reply. Of a reply that was
+	 * not forwarded: the client is still owed one.
+	 */
+	bool     owed;
 	uint16_t code;          /* of a reply: the code that the client got instead; 0: the reply's own */
 	uint64_t time_us;       /* when it went on: latency counts from here */
 	void    *note;          /* of a command or the dot: for its exchange */
 };
 
 struct smtp_limits {
-	uint32_t max_line;      /* octets of a command line or a whole reply; more is cut */
+	uint32_t max_line;      /* octets of a command line or a whole reply; more is cut. At least 64 */
 	uint32_t max_pending;   /* unanswered commands */
 };
 
-/* State of one side's octets. */
+/* Private: state of one side's octets. */
 struct smtp_stream {
 	uint64_t started_us;    /* of the unit that is coming in */
-	uint32_t searched;      /* octets of it in which there is no line end */
-	uint32_t lines;         /* octets of it that are whole lines (multi-line reply) */
+	size_t   searched;      /* octets of its last line in which there is no LF */
+	size_t   whole;         /* octets of it that are whole lines (multi-line reply) */
+	uint64_t of;            /* the unsettled unit's exchange; 0: none */
 	uint8_t  unsettled;     /* 1 + enum smtp_unit_type of the unit that waits; 0: none */
+	uint8_t  rest;          /* dialogue.c: where in a line or reply that was cut */
+	uint16_t marks;         /* of the unit, known at its first octet */
+	uint16_t code;          /* the unsettled reply's */
 	bool     started;
-	bool     rest;          /* in a line that was cut */
 };
 
-/* Private: embedded so that a session is one allocation. Touch it through the functions only. */
+/* Private, here so that a session is one allocation: touched through the functions only. */
 struct smtp_dialogue {
-	struct smtp_limits    limits;
-	struct smtp_stream    stream[2];
-	struct smtp_exchange *queue;            /* ring; inline_queue until it grows */
-	struct smtp_exchange  inline_queue[4];
-	uint32_t              queue_size;       /* power of two */
-	uint32_t              queue_head;       /* index of the oldest entry, modulo queue_size */
-	uint32_t              queue_count;
-	uint64_t              last_serial;
-	struct smtp_content   content;          /* framing of what is coming in now */
-	uint64_t              content_of;       /* serial of the DATA or BDAT that opened it */
-	uint64_t              undecided;        /* serial of the DATA, AUTH or STARTTLS that waits; 0: none */
-	uint64_t              auth;             /* serial of the AUTH whose lines come in; 0: none */
-	struct {
-		struct smtp_command command;    /* only what settle needs of it */
-		uint64_t            of;         /* serial of the exchange */
-	} waiting[2];                           /* the unsettled unit of each side */
-	uint32_t              accepted[2];      /* recipients: told to the client, said by the server */
-	bool                  in_content;
-	bool                  handover, opaque;
-	bool                  lmtp;
-	bool                  auth_seen;        /* until the next known verb, unknown lines may be secrets */
-	bool                  client_spoke;
+	struct smtp_limits  limits;
+	struct smtp_queue   queue;
+	struct smtp_stream  stream[2];
+	struct smtp_content content;            /* framing of what is coming in now */
+	uint64_t            content_of;         /* serial of the DATA or BDAT that opened it; 0: it has none */
+	uint64_t            undecided;          /* serial of the DATA, AUTH or STARTTLS that waits; 0: none */
+	uint64_t            auth;               /* serial of the AUTH whose line comes next; 0: none */
+	uint64_t            chunk;              /* the unsettled BDAT's octets */
+	uint32_t            accepted[2];        /* recipients: as the client was told, as the server said */
+	uint8_t             verb;               /* the unsettled command's */
+	bool                chunk_valid, chunk_last;
+	bool                in_content;
+	bool                handover, opaque;
+	bool                lmtp;
+	bool                auth_seen;          /* until the next known verb, an unknown line may be a secret */
+	bool                client_spoke;
+	/* Called for each exchange that leaves the queue, so that its note can be freed. May be NULL. */
+	void              (*leaves)(void *owner, struct smtp_exchange *e);
+	void               *owner;
 };
 
 /* The session starts with the server's greeting owed. Copies limits. */
 void smtp_dialogue_init(struct smtp_dialogue *d, const struct smtp_limits *limits, bool lmtp);
 
-/* Frees what the queue grew to; the notes are the caller's (smtp_dialogue_first, _next). */
+/* Frees what the queue grew to; entries still in it are told to leaves. */
 void smtp_dialogue_clear(struct smtp_dialogue *d);
 
 /*
@@ -163,24 +143,21 @@ void smtp_dialogue_clear(struct smtp_dialogue *d);
 bool smtp_dialogue_feed(struct smtp_dialogue *d, enum smtp_side from,
     const char *octets, size_t len, uint64_t time_us, struct smtp_unit *unit);
 
-/*
- * The side's stream has ended with these octets left over. True: they are one unit,
- * marked SMTP_MARK_UNTERMINATED, to be settled as any other.
- */
+/* The side's stream has ended with these octets left over. True: *unit is them, to be settled as any other. */
 bool smtp_dialogue_finish(struct smtp_dialogue *d, enum smtp_side from,
     const char *octets, size_t len, uint64_t time_us, struct smtp_unit *unit);
 
 /*
  * What comes next from a side. *exchange (may be NULL) is set to what a reply will
- * answer, or whose content or AUTH lines come; NULL where there is none.
+ * answer, or whose content or AUTH line comes; NULL where there is none.
  */
-enum smtp_place smtp_dialogue_place(const struct smtp_dialogue *d, enum smtp_side from,
-    const struct smtp_exchange **exchange);
+enum smtp_place smtp_dialogue_place(struct smtp_dialogue *d, enum smtp_side from,
+    struct smtp_exchange **exchange);
 
 /*
  * Each unit is settled once, when it goes on and before its side's next is fed. Only
  * now does a 354, a 220 to STARTTLS or a swallowed DATA change what follows.
- * Returns the exchange that a command or an end of content opened, NULL otherwise.
+ * Returns the exchange that a command or an end of content opened, or NULL.
  */
 struct smtp_exchange *smtp_dialogue_settle(struct smtp_dialogue *d, enum smtp_side from,
     const struct smtp_fate *fate);
@@ -195,27 +172,24 @@ struct smtp_exchange *smtp_dialogue_turn(struct smtp_dialogue *d);
 /* The client was sent a reply with this code for the exchange, by a rule or the proxy. */
 void smtp_dialogue_answered(struct smtp_dialogue *d, uint64_t serial, uint16_t code);
 
-/* A command of our own went to the server: its reply will not be the client's. */
+/* A command of our own went to the server: its reply will not be the client's. NULL: out of memory. */
 struct smtp_exchange *smtp_dialogue_inserted(struct smtp_dialogue *d, enum smtp_verb verb,
     uint64_t time_us, void *note);
 
 /* Octets for the client are to go out behind the replies owed so far; see smtp_dialogue_turn. */
 struct smtp_exchange *smtp_dialogue_aside(struct smtp_dialogue *d, void *note);
 
-/*
- * The server will say nothing more: whatever it owes, it owes no longer. The client
- * still is owed what it was.
- */
+/* The server will say nothing more: what it owes, it owes no longer. The client is owed what it was. */
 void smtp_dialogue_server_gone(struct smtp_dialogue *d);
 
-/* The content that is coming in has no reader: what the client still sends is a command again. */
-void smtp_dialogue_abandon_content(struct smtp_dialogue *d);
+/* The greeting will not come from the server: a rule or the proxy gives it. */
+void smtp_dialogue_no_greeting(struct smtp_dialogue *d, bool server_still_greets);
 
 /* Stop decoding: everything from both sides is opaque from now on. */
 void smtp_dialogue_give_up(struct smtp_dialogue *d);
 
-/* Walks the queue from its head: first(d), then next(d, e) until NULL. */
-struct smtp_exchange *smtp_dialogue_first(struct smtp_dialogue *d);
-struct smtp_exchange *smtp_dialogue_next(struct smtp_dialogue *d, struct smtp_exchange *e);
+/* Whether the client is owed a reply, or the server owes one. */
+bool smtp_dialogue_client_is_owed(struct smtp_dialogue *d);
+bool smtp_dialogue_server_owes(struct smtp_dialogue *d);
 
 #endif

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who is owed what, and what comes next: every transition of a dialogue is in this file.
+ * A reply meets its command in reply_settled, and nowhere else. How octets become units
+ * is in feed.c.
+ */
+#include "decoders/smtp/dialogue.h"
+
+#include <assert.h>
+
+void
+smtp_dialogue_init(struct smtp_dialogue *d, const struct smtp_limits *limits, bool lmtp)
+{
+	struct smtp_exchange *greeting;
+
+	memset(d, 0, sizeof *d);
+	d->limits = *limits;
+	d->lmtp = lmtp;
+	smtp_queue_init(&d->queue);
+	greeting = smtp_queue_push(&d->queue);
+	greeting->kind = SMTP_GREETING;
+	greeting->client_is_owed = 1;
+	greeting->server_owes = 1;
+	greeting->forwarded = true;
+}
+
+static void
+leave(struct smtp_dialogue *d)
+{
+	struct smtp_exchange e = *smtp_queue_nth(&d->queue, 0);
+
+	smtp_queue_pop(&d->queue);
+	if (d->undecided == e.serial)
+		d->undecided = 0;
+	if (e.kind == SMTP_CONTENT_DONE && e.code != 0)
+		d->accepted[SMTP_CLIENT] = 0;
+	if (e.kind == SMTP_CONTENT_DONE && e.server_code != 0)
+		d->accepted[SMTP_SERVER] = 0;
+	if (d->leaves != NULL)
+		d->leaves(d->owner, &e);
+}
+
+void
+smtp_dialogue_clear(struct smtp_dialogue *d)
+{
+	while (d->queue.count > 0)
+		leave(d);
+	smtp_queue_clear(&d->queue);
+}
+
+/* LMTP: an end of content is owed a reply for each recipient, once those are all known (RFC 2033 4.2). */
+static void
+count_recipients(struct smtp_dialogue *d, struct smtp_exchange *e)
+{
+	if (e->kind != SMTP_CONTENT_DONE || !d->lmtp || e->counted || e->chunk_open)
+		return;
+	e->counted = true;
+	if (e->client_is_owed > 0 && d->accepted[SMTP_CLIENT] > 1)
+		e->client_is_owed = (uint16_t)d->accepted[SMTP_CLIENT];
+	if (e->server_owes > 0 && d->accepted[SMTP_SERVER] > 1)
+		e->server_owes = (uint16_t)d->accepted[SMTP_SERVER];
+}
+
+static struct smtp_exchange *
+head(struct smtp_dialogue *d)
+{
+	struct smtp_exchange *e = smtp_queue_nth(&d->queue, 0);
+
+	if (e != NULL)
+		count_recipients(d, e);
+	return e;
+}
+
+static void
+drop_finished(struct smtp_dialogue *d)
+{
+	struct smtp_exchange *e;
+
+	while ((e = head(d)) != NULL && e->client_is_owed == 0 && e->server_owes == 0 && !e->chunk_open)
+		leave(d);
+}
+
+/* The exchange that the server's next reply answers: the first for which it owes one. */
+static struct smtp_exchange *
+server_next(struct smtp_dialogue *d)
+{
+	struct smtp_exchange *e;
+
+	for (uint32_t n = 0; (e = smtp_queue_nth(&d->queue, n)) != NULL; n++) {
+		if (e->server_owes > 0) {
+			count_recipients(d, e);
+			return e;
+		}
+	}
+	return NULL;
+}
+
+static enum smtp_place
+client_place(struct smtp_dialogue *d, struct smtp_exchange **exchange)
+{
+	if (d->stream[SMTP_CLIENT].unsettled != 0)
+		return SMTP_UNSETTLED;
+	if (d->opaque)
+		return SMTP_OPAQUE;
+	if (d->handover)
+		return SMTP_HANDOVER;
+	if (d->in_content) {
+		*exchange = smtp_queue_find(&d->queue, d->content_of);
+		return SMTP_CONTENT;
+	}
+	if (d->undecided != 0) {
+		*exchange = smtp_queue_find(&d->queue, d->undecided);
+		return SMTP_UNDECIDED;
+	}
+	if (d->auth != 0) {
+		*exchange = smtp_queue_find(&d->queue, d->auth);
+		return SMTP_AUTH_LINES;
+	}
+	return d->queue.count >= d->limits.max_pending ? SMTP_FULL : SMTP_COMMANDS;
+}
+
+enum smtp_place
+smtp_dialogue_place(struct smtp_dialogue *d, enum smtp_side from, struct smtp_exchange **exchange)
+{
+	struct smtp_exchange *none;
+
+	if (exchange == NULL)
+		exchange = &none;
+	*exchange = NULL;
+	if (from == SMTP_CLIENT)
+		return client_place(d, exchange);
+	if (d->stream[SMTP_SERVER].unsettled != 0)
+		return SMTP_UNSETTLED;
+	if (d->opaque || d->handover)
+		return SMTP_OPAQUE;
+	*exchange = server_next(d);
+	return SMTP_REPLIES;
+}
+
+/* What a reply's code does to what the client sends next: by what the client was told. */
+static void
+client_told(struct smtp_dialogue *d, struct smtp_exchange *e, uint16_t code)
+{
+	e->code = code;
+	if (e->kind != SMTP_COMMAND)
+		return;
+	switch (e->verb) {
+	case SMTP_DATA:
+		/* 354 is the one in use; clients go by the first digit (RFC 5321 4.2.1). */
+		if (code / 100 == 3) {
+			d->in_content = true;
+			d->content_of = 0;
+			smtp_content_begin_data(&d->content);
+		}
+		break;
+	case SMTP_AUTH:
+		if (code == 334)
+			d->auth = e->serial;
+		break;
+	case SMTP_STARTTLS:
+		if (code == 220)
+			d->handover = true;
+		break;
+	case SMTP_LHLO:
+		if (code / 100 == 2)
+			d->lmtp = true;
+		break;
+	default:
+		break;
+	}
+	if (d->undecided == e->serial)
+		d->undecided = 0;
+}
+
+/* Recipients accepted so far in the transaction, for one column (RFC 5321 4.1.4 for what ends one). */
+static void
+count_accepted(struct smtp_dialogue *d, const struct smtp_exchange *e, enum smtp_side column, uint16_t code)
+{
+	if (e->kind != SMTP_COMMAND || code / 100 != 2)
+		return;
+	switch (e->verb) {
+	case SMTP_RCPT:
+		d->accepted[column]++;
+		break;
+	case SMTP_MAIL:
+	case SMTP_RSET:
+	case SMTP_HELO:
+	case SMTP_EHLO:
+	case SMTP_LHLO:
+		d->accepted[column] = 0;
+		break;
+	default:
+		break;
+	}
+}
+
+/* One step of an AUTH exchange: it stays in the queue until something else than 334 (RFC 4954 4). */
+static bool
+is_auth_step(const struct smtp_exchange *e, uint16_t code)
+{
+	return e->kind == SMTP_COMMAND && e->verb == SMTP_AUTH && code == 334;
+}
+
+/* A reply meets its command: both columns of the exchange are brought up to date. */
+static void
+reply_settled(struct smtp_dialogue *d, struct smtp_exchange *e, uint16_t code, const struct smtp_fate *fate)
+{
+	uint16_t told = fate->code != 0 ? fate->code : code;
+
+	e->server_code = code;
+	e->server_owes--;
+	count_accepted(d, e, SMTP_SERVER, code);
+	if (fate->forwarded && e->client_is_owed > 0) {
+		client_told(d, e, told);
+		count_accepted(d, e, SMTP_CLIENT, told);
+		if (!is_auth_step(e, told))
+			e->client_is_owed--;
+	} else if (!fate->owed && e->client_is_owed > 0) {
+		e->client_is_owed--;
+		if (d->undecided == e->serial)
+			d->undecided = 0;
+	}
+}
+
+/* A command has its place in the queue from here on, unless nobody will answer it. */
+static struct smtp_exchange *
+command_settled(struct smtp_dialogue *d, const struct smtp_fate *fate)
+{
+	struct smtp_exchange *e = NULL;
+
+	d->content_of = 0;
+	if (fate->forwarded || fate->owed) {
+		e = smtp_queue_push(&d->queue);
+		if (e == NULL)
+			return NULL;
+		e->kind = SMTP_COMMAND;
+		e->verb = d->verb;
+		e->note = fate->note;
+		e->client_is_owed = fate->owed;
+		e->server_owes = fate->forwarded;
+		e->forwarded = fate->forwarded;
+		e->sent_us = fate->forwarded ? fate->time_us : 0;
+		if (fate->owed && (d->verb == SMTP_DATA || d->verb == SMTP_AUTH || d->verb == SMTP_STARTTLS))
+			d->undecided = e->serial;
+	}
+	if (d->verb == SMTP_LHLO)
+		d->lmtp = true;
+	if (d->verb == SMTP_BDAT && d->chunk_valid) {
+		smtp_content_begin_chunk(&d->content, d->chunk, d->chunk_last);
+		d->in_content = d->chunk > 0 || d->chunk_last;
+		if (e != NULL) {
+			d->content_of = e->serial;
+			e->kind = d->chunk_last ? SMTP_CONTENT_DONE : SMTP_COMMAND;
+			e->chunk_open = d->in_content;
+		}
+	}
+	return e;
+}
+
+static void
+chunk_done(struct smtp_dialogue *d, uint64_t time_us)
+{
+	struct smtp_exchange *e = smtp_queue_find(&d->queue, d->content_of);
+
+	d->in_content = false;
+	if (e == NULL)
+		return;
+	e->chunk_open = false;
+	if (e->forwarded)
+		e->sent_us = time_us;
+}
+
+static struct smtp_exchange *
+content_end_settled(struct smtp_dialogue *d, const struct smtp_fate *fate)
+{
+	struct smtp_exchange *e;
+
+	if (d->content.by_count) {
+		chunk_done(d, fate->time_us);
+		e = smtp_queue_find(&d->queue, d->content_of);
+		if (e != NULL && e->server_owes > 0 && !fate->forwarded) {
+			e->server_owes = 0;
+			e->sent_us = 0;
+			e->forwarded = false;
+		}
+		return e;
+	}
+	d->in_content = false;
+	e = smtp_queue_push(&d->queue);
+	if (e == NULL)
+		return NULL;
+	e->kind = SMTP_CONTENT_DONE;
+	e->verb = SMTP_DATA;
+	e->note = fate->note;
+	e->client_is_owed = fate->owed;
+	e->server_owes = fate->forwarded;
+	e->forwarded = fate->forwarded;
+	e->sent_us = fate->forwarded ? fate->time_us : 0;
+	return e;
+}
+
+static void
+auth_line_settled(struct smtp_dialogue *d, const struct smtp_fate *fate)
+{
+	struct smtp_exchange *e = smtp_queue_find(&d->queue, d->auth);
+
+	d->auth = 0;
+	if (e == NULL)
+		return;
+	d->undecided = e->serial;
+	if (fate->forwarded) {
+		e->server_owes++;
+		e->sent_us = fate->time_us;
+	}
+}
+
+struct smtp_exchange *
+smtp_dialogue_settle(struct smtp_dialogue *d, enum smtp_side from, const struct smtp_fate *fate)
+{
+	struct smtp_stream *stream = &d->stream[from];
+	enum smtp_unit_type type = stream->unsettled - 1;
+	struct smtp_exchange *e = NULL;
+	uint64_t serial;
+
+	assert(stream->unsettled != 0);
+	stream->unsettled = 0;
+	switch (type) {
+	case SMTP_UNIT_COMMAND:
+		e = command_settled(d, fate);
+		break;
+	case SMTP_UNIT_CONTENT_END:
+		e = content_end_settled(d, fate);
+		break;
+	case SMTP_UNIT_CONTENT:
+		if (d->content.by_count && d->content.left == 0 && !d->content.last)
+			chunk_done(d, fate->time_us);
+		break;
+	case SMTP_UNIT_AUTH_LINE:
+		auth_line_settled(d, fate);
+		break;
+	case SMTP_UNIT_REPLY:
+		e = stream->of != 0 ? smtp_queue_find(&d->queue, stream->of) : NULL;
+		if (e != NULL && e->server_owes > 0)
+			reply_settled(d, e, stream->code, fate);
+		e = NULL;
+		break;
+	case SMTP_UNIT_HANDOVER:
+		d->handover = false;
+		d->opaque = true;
+		break;
+	default:
+		break;
+	}
+	if (e == NULL) {
+		drop_finished(d);
+		return NULL;
+	}
+	serial = e->serial;
+	drop_finished(d);
+	return smtp_queue_find(&d->queue, serial);
+}
+
+struct smtp_exchange *
+smtp_dialogue_turn(struct smtp_dialogue *d)
+{
+	struct smtp_exchange *e;
+
+	drop_finished(d);
+	e = head(d);
+	return e != NULL && e->client_is_owed > 0 && e->server_owes == 0 && !e->chunk_open ? e : NULL;
+}
+
+void
+smtp_dialogue_answered(struct smtp_dialogue *d, uint64_t serial, uint16_t code)
+{
+	struct smtp_exchange *e = smtp_queue_find(&d->queue, serial);
+
+	if (e == NULL || e->client_is_owed == 0)
+		return;
+	client_told(d, e, code);
+	count_accepted(d, e, SMTP_CLIENT, code);
+	if (!is_auth_step(e, code))
+		e->client_is_owed--;
+	drop_finished(d);
+}
+
+struct smtp_exchange *
+smtp_dialogue_inserted(struct smtp_dialogue *d, enum smtp_verb verb, uint64_t time_us, void *note)
+{
+	struct smtp_exchange *e = smtp_queue_push(&d->queue);
+
+	if (e == NULL)
+		return NULL;
+	e->kind = SMTP_COMMAND;
+	e->verb = (uint8_t)verb;
+	e->note = note;
+	e->server_owes = 1;
+	e->by_proxy = true;
+	e->forwarded = true;
+	e->sent_us = time_us;
+	return e;
+}
+
+struct smtp_exchange *
+smtp_dialogue_aside(struct smtp_dialogue *d, void *note)
+{
+	struct smtp_exchange *e = smtp_queue_push(&d->queue);
+
+	if (e == NULL)
+		return NULL;
+	e->kind = SMTP_ASIDE;
+	e->note = note;
+	e->client_is_owed = 1;
+	e->by_proxy = true;
+	return e;
+}
+
+void
+smtp_dialogue_server_gone(struct smtp_dialogue *d)
+{
+	struct smtp_exchange *e;
+
+	for (uint32_t n = 0; (e = smtp_queue_nth(&d->queue, n)) != NULL; n++)
+		e->server_owes = 0;
+	drop_finished(d);
+}
+
+void
+smtp_dialogue_no_greeting(struct smtp_dialogue *d, bool server_still_greets)
+{
+	struct smtp_exchange *e = smtp_queue_nth(&d->queue, 0);
+
+	if (e == NULL || e->kind != SMTP_GREETING)
+		return;
+	e->server_owes = 0;
+	e->forwarded = false;
+	if (!server_still_greets || (e = smtp_queue_push(&d->queue)) == NULL)
+		return;
+	e->kind = SMTP_GREETING;
+	e->server_owes = 1;
+	e->by_proxy = true;
+	e->forwarded = true;
+}
+
+void
+smtp_dialogue_give_up(struct smtp_dialogue *d)
+{
+	d->opaque = true;
+}
+
+bool
+smtp_dialogue_client_is_owed(struct smtp_dialogue *d)
+{
+	struct smtp_exchange *e;
+
+	for (uint32_t n = 0; (e = smtp_queue_nth(&d->queue, n)) != NULL; n++)
+		if (e->client_is_owed > 0)
+			return true;
+	return false;
+}
+
+bool
+smtp_dialogue_server_owes(struct smtp_dialogue *d)
+{
+	return server_next(d) != NULL;
+}
