@@ -29,8 +29,9 @@ view_of(const char *text)
 static inline struct view
 view_from(struct view v, size_t n)
 {
-	return n >= v.len ? (struct view){v.at + v.len, 0}
-	                  : (struct view){v.at + n, v.len - n};
+	if (n > v.len)
+		n = v.len;
+	return (struct view){n == 0 ? v.at : v.at + n, v.len - n};      /* NULL + 0 is undefined */
 }
 
 /* The first n octets of the view (or all, if it has fewer). */

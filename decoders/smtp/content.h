@@ -26,7 +26,8 @@ void smtp_content_begin_chunk(struct smtp_content *c, uint64_t octets, bool last
  * How many of the octets are content for sure. Where *end is set to more than 0, the
  * content ends behind them, and that many octets (".CRLF") are its end; with by_count
  * see left instead. Octets that may turn out to be its end are neither, until more come.
- * *marks gets SMTP_MARK_ of the content's octets.
+ * *marks is set to the SMTP_MARK_ of the content's octets. A line end that was cut is judged
+ * when the rest of it has come (for one that was cut between two chunks: never).
  */
 size_t smtp_content_feed(struct smtp_content *c, const char *octets, size_t len,
     size_t *end, unsigned *marks);

@@ -25,7 +25,8 @@ enum smtp_mark {
 /*
  * The length of the line at the start of octets, its LF included; 0: it has no LF yet.
  * *searched is how many octets were looked at before (0 at a line's start) and is
- * brought up to date, so that a line that drips in costs no more than one at once.
+ * brought up to date (0 again when the line has been found), so that a line that drips in
+ * costs no more than one at once.
  */
 size_t smtp_line_length(const char *octets, size_t len, size_t *searched);
 
@@ -34,5 +35,12 @@ struct view smtp_line_text(struct view line);
 
 /* Marks of line ends and octets in a line or in several. */
 unsigned smtp_line_marks(struct view octets);
+
+/*
+ * The same for a stretch that may begin and end inside a line end. *after_cr says whether
+ * a CR was the octet before it, and is brought up to date; a CR at its very end is not
+ * judged yet.
+ */
+unsigned smtp_stretch_marks(struct view octets, bool *after_cr);
 
 #endif

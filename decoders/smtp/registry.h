@@ -106,6 +106,7 @@ struct smtp_code_entry {
 	uint16_t    code;
 	const char *meaning;
 	const char *reference;
+	const char *answers;            /* verbs, CONNECT, CONTENT, or words; "": anything */
 };
 
 struct smtp_enhanced_entry {
