@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* Exit codes. 1 wins over 3. */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNMET = 3 };
@@ -26,7 +27,7 @@ struct options {
 	struct options_list listen, upstream;   /* URLs as given; may be empty: the default */
 	struct options_list rules;              /* -r FILE, in order */
 	struct options_list operands;
-	uint64_t seed;
+	uint64_t seed;                          /* a random one where none was given */
 	bool     seed_given;
 	enum options_format format;
 	const char *output;                     /* -o; NULL: stdout */
@@ -45,5 +46,79 @@ int proxy_command(const struct options *options);       /* proxy/relay/proxy.c *
 int sink_command(const struct options *options);        /* proxy/sink/sink_command.c */
 int check_command(const struct options *options);       /* proxy/rules/check.c */
 int explain_command(const struct options *options);     /* proxy/explain.c */
+
+/*
+ * The subcommands, those included that are not there yet: the words are known, so that
+ * nobody is told that they are mistyped.
+ */
+enum options_command {
+	COMMAND_PROXY, COMMAND_SINK, COMMAND_CHECK, COMMAND_EXPLAIN, COMMAND_HELP,
+	COMMAND_DECODE, COMMAND_WATCH, COMMAND_CTL,
+	COMMAND_COUNT
+};
+
+struct options_command_entry {
+	const char *name;
+	bool        there;              /* false: not there yet */
+	const char *synopsis;           /* what stands behind the name */
+	unsigned    operands_least, operands_most;
+	const char *no_operands;        /* what to say of one too many */
+	const char *meaning;            /* one line */
+	const char *more;               /* for `help COMMAND`: what it does, and examples */
+};
+
+/* What an option's value is, and so how it is read. */
+enum options_kind {
+	OPTION_LIST, OPTION_TEXT, OPTION_FLAG, OPTION_COUNT, OPTION_NUMBER, OPTION_SIZE, OPTION_DURATION,
+	OPTION_SEED, OPTION_FORMAT, OPTION_SEVERITY, OPTION_STARTTLS, OPTION_HELP, OPTION_VERSION,
+	OPTION_LIST_FINDINGS
+};
+
+struct options_entry {
+	char              letter;       /* 0: it has none */
+	const char       *name;
+	const char       *value;        /* what its value is called; NULL: it takes none */
+	unsigned          of;           /* 1u << enum options_command: who takes it */
+	unsigned          later;        /* who does not take it yet, but will */
+	enum options_kind kind;
+	size_t            offset;       /* in struct options */
+	uint64_t          initial;      /* NUMBER, SIZE, DURATION: without the option */
+	uint64_t          least, most;  /* likewise: what is taken */
+	const char       *meaning;      /* NULL: not there yet, for nobody */
+};
+
+const struct options_command_entry *options_command(enum options_command command);
+/* COMMAND_COUNT: there is none of that name. */
+enum options_command options_command_find(const char *name);
+#define OPTIONS_MAX 96
+/* The nth of the table, which has OPTIONS_MAX rows at most; NULL behind the last. */
+const struct options_entry *options_nth(size_t n);
+
+struct options_unit {
+	const char *name;
+	uint64_t    times;
+};
+/* What may follow a number; the first is meant where nothing does. One without a name ends them. */
+const struct options_unit *options_units(enum options_kind kind);
+
+/* A duration (microseconds) or a size as an option takes it: "5s", "250ms", "64KiB". */
+void options_quantity(char text[32], enum options_kind kind, uint64_t value);
+
+/* What the words of a command line ask for. */
+enum options_asked {
+	ASKED_NOTHING,          /* no words at all */
+	ASKED_RUN,              /* the subcommand */
+	ASKED_HELP,             /* command: about which, NULL: about all */
+	ASKED_VERSION,
+	ASKED_LIST_FINDINGS,
+	ASKED_WRONG             /* what is wrong was written to err */
+};
+
+/*
+ * Reads a command line. *options borrows the words of argv (which are put in order), and
+ * owns its lists: options_free, whatever was returned.
+ */
+enum options_asked options_read(struct options *options, int argc, char **argv, FILE *err);
+void options_free(struct options *options);
 
 #endif

@@ -50,7 +50,7 @@ START_TEST(any_octets_any_length)
 		word[i] = (char)(i * 7);
 	for (size_t len = 0; len <= sizeof word; len++) {
 		/* Exactly as long as the view, so that a sanitizer sees one octet too far. */
-		char *copy = malloc(len + 1);
+		char *copy = malloc(len > 0 ? len : 1);
 
 		memcpy(copy, word, len);
 		near_word((struct view){copy, len}, names, sizeof names / sizeof *names);

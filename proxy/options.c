@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The subcommands' table and the option table. What stands here is all that there is to say
+ * about an option: the reader (options_read.c), the defaults, `help` and the complaints are
+ * made from it, and the manual is compared with it.
+ */
+#include "proxy/options.h"
+
+#include <string.h>
+
+#define KIB 1024ull
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define MS  1000ull
+#define S   (1000 * MS)
+#define H   (3600 * S)
+
+static const struct options_command_entry commands[COMMAND_COUNT] = {
+    [COMMAND_PROXY] = {"proxy", true, "[-l URL]... [-u URL]... [-r FILE]... [OPTION]...", 0, 0,
+        "rule files are given with -r, servers with -u",
+        "relay sessions to a server; decode, log and rewrite them",
+        "Listens for SMTP clients, connects each to a server, and forwards every octet while it decodes\n"
+        "and shows the session. Rule files change what passes: replies forged, commands held or dropped,\n"
+        "EHLO keywords hidden, connections reset. Without -u a built-in server answers.\n"},
+    [COMMAND_SINK] = {"sink", true, "[-l URL] [OPTION]...", 0, 0, "messages are kept with --save-messages DIR",
+        "the built-in SMTP server, by itself",
+        "Answers SMTP as RFC 5321 has it, takes every message and every credential, relays nothing and\n"
+        "keeps nothing (but see --save-messages).\n"},
+    [COMMAND_CHECK] = {"check", true, "FILE...", 1, 65535, NULL, "check rule files",
+        "Reads rule files as proxy would, and shows every error with its line. '-' is standard input.\n"
+        "Exit code 2 if there was one.\n"},
+    [COMMAND_EXPLAIN] = {"explain", true, "WORD...", 1, 65535, NULL,
+        "say what 421, 4.7.1, PIPELINING, RCPT or line.bare-lf means",
+        "Explains reply codes, enhanced status codes, EHLO keywords, verbs and findings, with the RFC.\n"},
+    [COMMAND_HELP] = {"help", true, "[COMMAND]", 0, 1, "one command at a time", "this, or help on one command",
+        NULL},
+    [COMMAND_DECODE] = {"decode", .there = false},
+    [COMMAND_WATCH] = {"watch", .there = false},
+    [COMMAND_CTL] = {"ctl", .there = false},
+};
+
+#define P           (1u << COMMAND_PROXY)
+#define K           (1u << COMMAND_SINK)
+#define C           (1u << COMMAND_CHECK)
+#define E           (1u << COMMAND_EXPLAIN)
+#define D           (1u << COMMAND_DECODE)
+#define W           (1u << COMMAND_WATCH)
+#define T           (1u << COMMAND_CTL)
+#define ANY         (P | K | C | E | (1u << COMMAND_HELP))
+#define FIELD(name) offsetof(struct options, name)
+
+/* clang-format off */
+static const struct options_entry table[] = {
+    {'l', "listen",          "URL",      P | K, 0,     OPTION_LIST,     FIELD(listen),
+        .meaning = "address to listen on; port 0 picks one (default: 127.0.0.1:2525, sink: 127.0.0.1:2526)"},
+    {'u', "upstream",        "URL",      P,     0,     OPTION_LIST,     FIELD(upstream),
+        .meaning = "the server; several are tried in order (default: sink, the built-in one)"},
+    {'r', "rules",           "FILE",     P,     D | W, OPTION_LIST,     FIELD(rules),
+        .meaning = "rule file; several are read in order"},
+    {0,   "seed",            "N",        P,     D | W, OPTION_SEED,     FIELD(seed), 0, 0, UINT64_MAX,
+        "what chance is made from; a random one is printed"},
+    {'f', "format",          "FORMAT",   P,     D | W, OPTION_FORMAT,   FIELD(format),
+        .meaning = "text or json (default: text)"},
+    {'o', "output",          "FILE",     P,     D | W, OPTION_TEXT,     FIELD(output),
+        .meaning = "append events to FILE; reopened on SIGUSR1 (default: standard output)"},
+    {0,   "json",            "FILE",     P,     D | W, OPTION_TEXT,     FIELD(json),
+        .meaning = "JSON Lines to FILE, beside the other output"},
+    {0,   "show-secrets",    NULL,       P,     D | W, OPTION_FLAG,     FIELD(show_secrets),
+        .meaning = "do not mask credentials"},
+    {0,   "summary",         NULL,       P,     D | W, OPTION_FLAG,     FIELD(summary),
+        .meaning = "no events: the summary alone, on standard output"},
+    {0,   "sessions",        NULL,       P,     D | W, OPTION_FLAG,     FIELD(sessions),
+        .meaning = "no events: one line a session, on standard output"},
+    {0,   "fail-on",         "SEVERITY", P,     D,     OPTION_SEVERITY, FIELD(fail_on),
+        .meaning = "exit 3 if there was a finding of info, note, warning or error, or above"},
+    {0,   "starttls",        "MODE",     P,     0,     OPTION_STARTTLS, 0,
+        .meaning = "pass: TLS goes through undecoded (default: pass)"},
+    {0,   "grace",           "DURATION", P,     0,     OPTION_DURATION, FIELD(grace_us), 5 * S, 0, H,
+        "how long SIGTERM and SIGINT let sessions finish"},
+    {0,   "idle-timeout",    "DURATION", P,     0,     OPTION_DURATION, FIELD(idle_timeout_us), 0, 0, 24 * H,
+        "end a session in which nothing was sent for so long; 0: never"},
+    {0,   "connect-timeout", "DURATION", P,     0,     OPTION_DURATION, FIELD(connect_timeout_us), 30 * S, MS, H,
+        "how long one attempt to reach the server may take"},
+    {0,   "max-line",        "SIZE",     P,     0,     OPTION_SIZE,     FIELD(max_line), 64 * KIB, 64, 16 * MIB,
+        "longer lines are forwarded as they come, not judged by rules"},
+    {0,   "max-content",     "SIZE",     P,     0,     OPTION_SIZE,     FIELD(max_content), 16 * MIB, 0, GIB,
+        "how much of a last chunk is withheld for a rule at CONTENT-END"},
+    {0,   "max-sessions",    "N",        P,     0,     OPTION_NUMBER,   FIELD(max_sessions), 4096, 1, 1000000,
+        "sessions at once; more wait to be accepted"},
+    {0,   "max-size",        "SIZE",     K,     0,     OPTION_SIZE,     FIELD(max_size), 32 * MIB, 1, 1024 * GIB,
+        "the largest message that is taken, as SIZE announces it"},
+    {0,   "save-messages",   "DIR",      K,     P | D | W, OPTION_TEXT, FIELD(save_messages),
+        .meaning = "keep each message, in a Maildir"},
+    {'q', "quiet",           NULL,       P | K | C, D | W, OPTION_COUNT, FIELD(quiet),
+        .meaning = "less on standard error"},
+    {'v', "verbose",         NULL,       P | K | C, D | W, OPTION_COUNT, FIELD(verbose),
+        .meaning = "more on standard error, and message content in the text"},
+    {0,   "list-findings",   NULL,       ANY,   0,     OPTION_LIST_FINDINGS, 0,
+        .meaning = "print the table of findings"},
+    {'h', "help",            NULL,       ANY,   0,     OPTION_HELP,     0,
+        .meaning = "print this"},
+    {0,   "version",         NULL,       ANY,   0,     OPTION_VERSION,  0,
+        .meaning = "print the version"},
+    /* Words of releases to come. */
+    {0, "transparent",     "MODE",      .later = P},
+    {0, "spoof-source",    NULL,        .later = P},
+    {0, "print-nft",       "MODE",      .later = P},
+    {0, "accept-proxy",    NULL,        .later = P},
+    {0, "send-proxy",      NULL,        .later = P},
+    {0, "xclient",         NULL,        .later = P},
+    {0, "resolver",        "ADDR:PORT", .later = P},
+    {0, "routes",          "FILE",      .later = P},
+    {0, "tls-client",      "MODE",      .later = P},
+    {0, "tls-server",      "MODE",      .later = P},
+    {0, "ca-cert",         "FILE",      .later = P},
+    {0, "ca-key",          "FILE",      .later = P},
+    {0, "make-ca",         NULL,        .later = P},
+    {0, "cert",            "FILE",      .later = P},
+    {0, "key",             "FILE",      .later = P},
+    {0, "bad-cert",        "KIND",      .later = P},
+    {0, "upstream-verify", "MODE",      .later = P},
+    {0, "upstream-ca",     "FILE",      .later = P},
+    {0, "client-cert",     "FILE",      .later = P},
+    {0, "client-key",      "FILE",      .later = P},
+    {0, "tls-min",         "VERSION",   .later = P},
+    {0, "tls-max",         "VERSION",   .later = P},
+    {0, "glued",           "MODE",      .later = P},
+    {0, "keylog",          "FILE",      .later = P | D | W},
+    {0, "filter",          "EXPR",      .later = P | D | W},
+    {0, "pcap",            "FILE",      .later = P | D},
+    {0, "pcap-leg",        "LEG",       .later = P | D},
+    {0, "report",          "FILE",      .later = P | D},
+    {0, "workers",         "N",         .later = P | D},
+    {0, "metrics",         "ADDR:PORT", .later = P | W},
+    {0, "web",             "ADDR:PORT", .later = P | W},
+    {0, "control",         "PATH",      .later = P},
+    {0, "on-output-full",  "MODE",      .later = P | D | W},
+    {0, "user",            "NAME",      .later = P | W},
+    {'i', "interface",     "IFACE",     .later = W},
+};
+/* clang-format on */
+#define TABLE (sizeof table / sizeof *table)
+_Static_assert(TABLE <= OPTIONS_MAX, "lists of options have room for all");
+
+/* The first unit is what a bare number means. */
+static const struct options_unit durations[] = {{"s", S}, {"ms", MS}, {"m", 60 * S}, {"h", H}, {NULL, 0}};
+static const struct options_unit sizes[] = {{"", 1}, {"KiB", KIB}, {"MiB", MIB}, {"GiB", GIB}, {NULL, 0}};
+static const struct options_unit numbers[] = {{"", 1}, {NULL, 0}};
+
+const struct options_command_entry *
+options_command(enum options_command command)
+{
+	return &commands[command];
+}
+
+enum options_command
+options_command_find(const char *name)
+{
+	unsigned i;
+
+	for (i = 0; i < COMMAND_COUNT; i++)
+		if (strcmp(name, commands[i].name) == 0)
+			break;
+	return (enum options_command)i;
+}
+
+const struct options_entry *
+options_nth(size_t n)
+{
+	return n < TABLE ? &table[n] : NULL;
+}
+
+const struct options_unit *
+options_units(enum options_kind kind)
+{
+	return kind == OPTION_DURATION ? durations : kind == OPTION_SIZE ? sizes : numbers;
+}
+
+void
+options_quantity(char text[32], enum options_kind kind, uint64_t value)
+{
+	const struct options_unit *largest = NULL;
+
+	for (const struct options_unit *unit = options_units(kind); unit->name != NULL; unit++)
+		if (value != 0 && value % unit->times == 0 && (largest == NULL || unit->times > largest->times))
+			largest = unit;
+	if (largest == NULL)
+		snprintf(text, 32, "%llu", (unsigned long long)value);
+	else
+		snprintf(text, 32, "%llu%s", (unsigned long long)(value / largest->times), largest->name);
+}

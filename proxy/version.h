@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* The one place of the version: --version and the built-in server's greeting say it. */
+#ifndef PROXY_VERSION_H
+#define PROXY_VERSION_H
+
+#define SMTPSCOPE_VERSION "0.1.0"
+
+#endif
