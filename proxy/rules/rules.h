@@ -114,7 +114,7 @@ struct rules_facts {
 	/* the content */
 	uint64_t  content_octets;       /* at CONTENT-END; at CONTENT: so far */
 	struct view header;             /* of the message, as far as it is known */
-	const uint32_t *findings;       /* by enum finding: how often in this session */
+	const uint32_t *findings;       /* by enum finding: how often in this session; NULL: none so far */
 };
 
 /* One thing that a rule does to a unit, in the order in which it is to happen. */

@@ -24,6 +24,11 @@ struct session_config {
 	bool                  dry_run;          /* offline: rules are asked, nothing changes */
 	uint32_t              max_line;         /* octets */
 	uint64_t              max_content;      /* octets withheld of a last chunk */
+	/*
+	 * Scratch that all sessions of one loop share: each call into a session empties it, so a
+	 * plan is to be carried out before the next call for any of them.
+	 */
+	struct arena         *arena;
 };
 
 struct session_ends {
@@ -45,12 +50,13 @@ struct segment {
 enum ending {
 	END_NOT,
 	END_FIN,        /* when its segments are out: half-close */
+	END_RST_AFTER,  /* a reset handed on: once the socket has taken its segments, at most 1 s later */
 	END_RST         /* at once: nothing of what is unsent goes out */
 };
 
 #define SESSION_SEGMENTS 32
 
-/* What a call leads to. Carry it out before the next call for this session. */
+/* What a call leads to. Carry it out before the next call for any session of the loop. */
 struct plan {
 	struct segment segment[SESSION_SEGMENTS];
 	unsigned       segments;
@@ -77,7 +83,8 @@ void session_unreachable(struct session *s, struct view reason, uint64_t time_us
 /*
  * Octets that a side has sent and that are not used yet, the kept ones first. Of what it
  * does not use some may be in a segment already: the session knows, and never puts them
- * out twice.
+ * out twice. After session_closed for the side it may still ask for the kept ones (again,
+ * other, session_resume).
  */
 void session_feed(struct session *s, enum smtp_side from, const char *octets, size_t len,
     uint64_t time_us, struct plan *plan);
