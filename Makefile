@@ -4,26 +4,31 @@ PREFIX   ?= /usr/local
 DESTDIR  ?=
 SANITIZE ?=
 BUILD    ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+JOBS     ?= $(shell nproc 2>/dev/null || echo 1)
 comma    := ,
 
-PACKAGES := libevent openssl libpcre2-8 libcares
-CPPFLAGS += -I. -D_GNU_SOURCE -DPCRE2_CODE_UNIT_WIDTH=8 $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+LIBRARIES := libevent libpcre2-8 libcares
+CPPFLAGS += -I. -D_GNU_SOURCE -DPCRE2_CODE_UNIT_WIDTH=8 $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 CFLAGS   ?= -O2 -g
 override CFLAGS += -std=c11 $(WARNINGS) -fno-strict-aliasing $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
-LDLIBS   += $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
+LDLIBS   += $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
 CHECK_LIBS = $(shell pkg-config --libs check)
 
 SOURCES  := $(sort $(shell find decoders proxy -name '*.c'))
 DECODERS := $(filter decoders/%,$(SOURCES))
 PROGRAM  := $(filter-out proxy/main.c,$(filter proxy/%,$(SOURCES)))
-UNITS    := $(sort $(wildcard tests/unit/test_*.c))
+UNITS    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
+SCRIPTS  := $(sort $(wildcard tests/integration/test_*.py))
+RULES    := $(sort $(wildcard samples/rules/*.rules))
+MANUALS  := $(sort $(wildcard proxy/*.[1-8]))
 object    = $(patsubst %.c,$(BUILD)/%.o,$(1))
-
-all: smtpscope
 
 # These are pulled from the archive if they are there; until then main.c has weak ones.
 ROOMS    := proxy sink check explain
+
+# Builds beside the usual one (sanitizers, another compiler) leave ./smtpscope alone.
+all: $(if $(filter build,$(BUILD)),smtpscope,$(BUILD)/smtpscope)
 
 smtpscope: $(BUILD)/smtpscope
 	@cp $< $@
@@ -34,18 +39,70 @@ $(BUILD)/libproxy.a: $(call object,$(PROGRAM))
 $(BUILD)/%.a:
 	@rm -f $@
 	$(AR) rcs $@ $^
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c | libraries
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libproxy.a $(BUILD)/libdecoders.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LDLIBS)
 
-units: $(patsubst %.c,$(BUILD)/%,$(UNITS))
-	@set -e; for t in $^; do $$t; done
+libraries:
+	@pkg-config --exists --print-errors $(LIBRARIES) || { \
+	    echo "smtpscope needs pkg-config, $(LIBRARIES): '.ci/packages build' installs them on Debian" >&2; exit 1; }
+
+units: $(UNITS)
+	@tests/run.sh $^
+
+programs: all $(UNITS)
+
+# These install what is missing first, and so build in a make of their own.
+demo:
+	@.ci/packages demo
+	@$(MAKE) --no-print-directory -j$(JOBS) -s all
+	@.ci/demo
+
+test:
+	@.ci/packages test
+	@$(MAKE) --no-print-directory -j$(JOBS) -s programs
+	@SMTPSCOPE=$(BUILD)/smtpscope tests/run.sh $(UNITS) $(SCRIPTS) $(RULES)
+
+lint:
+	@.ci/packages lint
+	@$(MAKE) --no-print-directory -j$(JOBS) -s all
+	@BUILD=$(BUILD) .ci/lint
+
+# Everything twice: by clang, and by both sanitizers, with the long runs of the property tests.
+test-all:
+	@.ci/packages test-all
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory -j$(JOBS) -s CC=clang BUILD=build-clang programs
+	@$(MAKE) --no-print-directory CC=clang BUILD=build-clang units
+	@SMTPSCOPE_LONG=1 TEST_TIMEOUT=2400 $(MAKE) --no-print-directory SANITIZE=address,undefined test
+
+install: all
+	install -D -m 755 $(BUILD)/smtpscope $(DESTDIR)$(PREFIX)/bin/smtpscope
+	@set -e; for m in $(MANUALS); do \
+	    echo "install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}"; \
+	    install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; \
+	done
+	install -d $(DESTDIR)$(PREFIX)/share/smtpscope/rules
+	install -m 644 $(RULES) $(DESTDIR)$(PREFIX)/share/smtpscope/rules
 
 clean:
 	rm -rf build build-* smtpscope
 
-.PHONY: all units clean
-.PRECIOUS: $(BUILD)/tests/unit/%.o
+help:
+	@echo 'make             ./smtpscope'
+	@echo 'make demo        one session through the proxy, with a forced 421'
+	@echo 'make test        all tests'
+	@echo 'make test-all    all tests, by clang and under sanitizers too, the long runs, lint'
+	@echo 'make units       the unit tests alone'
+	@echo 'make lint        cppcheck, shellcheck, mandoc, and the rules of this house'
+	@echo 'make install     PREFIX=/usr/local DESTDIR='
+	@echo 'make clean'
+	@echo 'With SANITIZE=address,undefined, CC=clang BUILD=build-clang, CFLAGS=, JOBS= as you like.'
+	@echo 'demo, test, test-all and lint install what they need on Debian, if they may.'
+
+.PHONY: all libraries units programs demo test test-all lint install clean help
+.PRECIOUS: $(BUILD)/%.o
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
