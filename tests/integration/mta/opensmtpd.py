@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""OpenSMTPD, as the server that keeps mail for example.org.
+
+smtpd -d stays in the foreground and logs to stderr, which is the room's file "output".
+"""
+import re
+
+from . import mail
+from .room import Log, Room, wait_for
+
+_USERS = {"opensmtpd": 105, "opensmtpq": 106, "nobody": 65534, **mail.USERS}
+
+_CONFIGURATION = """
+smtp max-message-size 20M
+listen on 127.0.0.1 port %(port)d hostname %(host)s
+action "deliver" maildir "/var/mail/%%{user.username}"
+match from any for domain "%(domain)s" action "deliver"
+"""
+
+
+class OpenSMTPD:
+    def __init__(self, name, port):
+        self.room = Room(name, "opensmtpd", _USERS)
+        self.log = Log(self.room.path / "output")
+        self.port = port
+        self.room.write("etc/smtpd.conf", _CONFIGURATION % {
+            "port": port, "host": f"{name}.example.org", "domain": mail.DOMAIN})
+        self.room.write("etc/mailname", f"{name}.example.org\n")
+        self._make_folders()
+        self.room.start(port, "/usr/sbin/smtpd", "-d")
+
+    def _make_folders(self):
+        room, spool = self.room, "var/spool/smtpd"
+        room.make("var/lib/opensmtpd/empty")
+        room.make(spool, mode=0o711)
+        room.make(f"{spool}/offline", "root", "opensmtpq", 0o770)
+        for folder in ("corrupt", "incoming", "queue", "temporary"):
+            room.make(f"{spool}/{folder}", "opensmtpq", "root", 0o700)
+        room.make(f"{spool}/purge", "opensmtpq", "root", 0o700)
+        mail.make_mailboxes(room)
+
+    @staticmethod
+    def id_in(reply):
+        """The message id in the final reply of an OpenSMTPD server."""
+        return re.search(r"2\.0\.0 (\w+) Message accepted", reply)[1]
+
+    def received(self, message_id):
+        """Waits until a message is delivered, and returns what was logged about it."""
+        found = self.log.wait(re.compile(
+            rf"smtp message msgid={message_id} size=(?P<size>\d+) nrcpt=(?P<nrcpt>\d+) "))
+        delivered = re.compile(
+            rf"mda delivery evpid={message_id}\w+ from=<(.*?)> to=<(.*?)> .* result=Ok ")
+
+        def all_delivered():
+            done = list(filter(None, map(delivered.search, self.log.lines())))
+            return done if len(done) == int(found["nrcpt"]) else None
+        done = wait_for(f"{found['nrcpt']} deliveries of {message_id}", all_delivered)
+        recipients = sorted(m[2] for m in done)
+        return mail.Received(message_id, done[0][1], recipients, int(found["size"]), 1, None,
+                             mail.find_stored(self.room, recipients[0], message_id))
+
+    def stop(self):
+        self.room.stop()
