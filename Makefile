@@ -105,4 +105,4 @@ help:
 
 .PHONY: all libraries units programs demo test test-all lint install clean help
 .PRECIOUS: $(BUILD)/%.o
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/decoders $(BUILD)/proxy $(BUILD)/tests -name '*.d' 2>/dev/null)
