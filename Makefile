@@ -19,6 +19,7 @@ SOURCES  := $(sort $(shell find decoders proxy -name '*.c'))
 DECODERS := $(filter decoders/%,$(SOURCES))
 PROGRAM  := $(filter-out proxy/main.c,$(filter proxy/%,$(SOURCES)))
 UNITS    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
+HELPERS  := $(filter-out tests/unit/test_%,$(sort $(wildcard tests/unit/*.c)))
 SCRIPTS  := $(sort $(wildcard tests/integration/test_*.py))
 RULES    := $(sort $(wildcard samples/rules/*.rules))
 MANUALS  := $(sort $(wildcard proxy/*.[1-8]))
@@ -36,13 +37,14 @@ $(BUILD)/smtpscope: $(BUILD)/proxy/main.o $(BUILD)/libproxy.a $(BUILD)/libdecode
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(ROOMS:%=-Wl,-u,%_command) $(filter %.a,$^) $^ $(LDLIBS)
 $(BUILD)/libdecoders.a: $(call object,$(DECODERS))
 $(BUILD)/libproxy.a: $(call object,$(PROGRAM))
+$(BUILD)/libhelpers.a: $(call object,$(HELPERS))
 $(BUILD)/%.a:
 	@rm -f $@
 	$(AR) rcs $@ $^
 $(BUILD)/%.o: %.c | libraries
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libproxy.a $(BUILD)/libdecoders.a
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libhelpers.a $(BUILD)/libproxy.a $(BUILD)/libdecoders.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LDLIBS)
 
 libraries:
