@@ -286,6 +286,8 @@ content_end_settled(struct smtp_dialogue *d, const struct smtp_fate *fate)
 		return e;
 	}
 	d->in_content = false;
+	if (!fate->forwarded && !fate->owed)
+		return NULL;
 	e = smtp_queue_push(&d->queue);
 	if (e == NULL)
 		return NULL;
@@ -443,6 +445,15 @@ smtp_dialogue_no_greeting(struct smtp_dialogue *d, bool server_still_greets)
 }
 
 void
+smtp_dialogue_abandon_content(struct smtp_dialogue *d)
+{
+	if (!d->in_content)
+		return;
+	chunk_done(d, 0);
+	drop_finished(d);
+}
+
+void
 smtp_dialogue_give_up(struct smtp_dialogue *d)
 {
 	d->opaque = true;
@@ -463,4 +474,10 @@ bool
 smtp_dialogue_server_owes(struct smtp_dialogue *d)
 {
 	return server_next(d) != NULL;
+}
+
+struct smtp_exchange *
+smtp_dialogue_unsettled(struct smtp_dialogue *d, enum smtp_side from)
+{
+	return smtp_queue_find(&d->queue, d->stream[from].of);
 }

@@ -185,11 +185,20 @@ void smtp_dialogue_server_gone(struct smtp_dialogue *d);
 /* The greeting will not come from the server: a rule or the proxy gives it. */
 void smtp_dialogue_no_greeting(struct smtp_dialogue *d, bool server_still_greets);
 
+/*
+ * The content that is coming in will not be read to its end (the session is being closed):
+ * a chunk's command need not wait for it any longer.
+ */
+void smtp_dialogue_abandon_content(struct smtp_dialogue *d);
+
 /* Stop decoding: everything from both sides is opaque from now on. */
 void smtp_dialogue_give_up(struct smtp_dialogue *d);
 
 /* Whether the client is owed a reply, or the server owes one. */
 bool smtp_dialogue_client_is_owed(struct smtp_dialogue *d);
 bool smtp_dialogue_server_owes(struct smtp_dialogue *d);
+
+/* The exchange of a side's unsettled unit, found again after the queue has changed; NULL: it has none. */
+struct smtp_exchange *smtp_dialogue_unsettled(struct smtp_dialogue *d, enum smtp_side from);
 
 #endif

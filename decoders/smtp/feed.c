@@ -278,10 +278,12 @@ smtp_dialogue_finish(struct smtp_dialogue *d, enum smtp_side from, const char *o
 	struct smtp_stream *stream = &d->stream[from];
 	enum smtp_unit_type type = SMTP_UNIT_LEFTOVER;
 
+	enum smtp_place place = smtp_dialogue_place(d, from, NULL);
+
 	(void)time_us;
-	if (len == 0 || stream->unsettled != 0)
+	if (len == 0 || place == SMTP_UNSETTLED || place == SMTP_UNDECIDED || place == SMTP_FULL)
 		return false;
-	if (from == SMTP_CLIENT && smtp_dialogue_place(d, from, NULL) == SMTP_CONTENT)
+	if (place == SMTP_CONTENT)
 		type = SMTP_UNIT_CONTENT;
 	unit_begin(stream, type, octets, len, unit);
 	unit->marks = SMTP_MARK_UNTERMINATED | smtp_line_marks(unit->wire);

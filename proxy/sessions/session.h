@@ -64,7 +64,7 @@ struct plan {
 	enum ending    end[2];          /* towards each side, behind the segments */
 	bool           drain[2];        /* read on from that side and throw it away: until its FIN, 5 s at most */
 	bool           dial;            /* connect to the server now */
-	bool           again;           /* offer the same side's octets again (even none) */
+	bool           again;           /* offer the same side's octets again (even none), before all else */
 	bool           other;           /* then offer the other side's kept octets (even none) */
 	bool           over;            /* nothing more can happen: put this out, then end the session */
 };

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lines and replies beyond the ceiling. They go on as they come; the event waits until the
+ * true length is known.
+ */
+#include <stdlib.h>
+
+#include "proxy/sessions/events.h"
+#include "proxy/sessions/state.h"
+
+struct cut {
+	struct passage        passage;
+	struct event_reply_of reply;
+	struct smtp_exchange  of;
+	struct note           note;             /* what `of` needs of its note */
+	struct smtp_reply     told;
+	uint64_t              octets;
+	bool                  is_reply, forwarded;
+	char                  wire[];
+};
+
+static struct cut *
+cut_new(const struct passage *p)
+{
+	struct cut *cut = calloc(1, sizeof *cut + p->unit.wire.len);
+
+	if (cut == NULL)
+		abort();
+	cut->passage = *p;
+	cut->octets = p->unit.wire.len;
+	memcpy(cut->wire, p->unit.wire.at, p->unit.wire.len);
+	cut->passage.unit.wire.at = cut->wire;
+	return cut;
+}
+
+void
+cut_begins(struct session *s, enum smtp_side from, const struct passage *p, bool forwarded)
+{
+	struct cut *cut = cut_new(p);
+	struct view secret = p->unit.as.command.secret;
+
+	cut->forwarded = forwarded;
+	smtp_command_parse(smtp_line_text(cut->passage.unit.wire), &cut->passage.unit.as.command);
+	/* Secret for a reason that only the dialogue knew. */
+	if (secret.at != NULL)
+		cut->passage.unit.as.command.secret = cut->passage.unit.as.command.line;
+	s->cut[from] = cut;
+}
+
+void
+cut_reply_begins(struct session *s, const struct passage *p, const struct event_reply_of *r)
+{
+	struct cut *cut = cut_new(p);
+
+	cut->is_reply = true;
+	cut->reply = *r;
+	cut->reply.recipient = NULL;
+	smtp_reply_parse(cut->passage.unit.wire, &cut->told);
+	cut->reply.reply = &cut->told;
+	if (r->of != NULL) {
+		const struct note *note = r->of->note;
+
+		cut->of = *r->of;
+		cut->note.verb_name = note != NULL && note->verb_name != NULL
+		    ? session_keep_text(NULL, view_of(note->verb_name)) : NULL;
+		cut->of.note = &cut->note;
+		cut->reply.of = &cut->of;
+	}
+	s->cut[SMTP_SERVER] = cut;
+}
+
+void
+cut_goes_on(struct session *s, enum smtp_side from, size_t octets, bool last)
+{
+	struct cut *cut = s->cut[from];
+
+	if (cut == NULL)
+		return;
+	cut->octets += octets;
+	if (!last)
+		return;
+	s->cut[from] = NULL;
+	if (cut->is_reply) {
+		cut->reply.true_octets = cut->octets;
+		event_reply(s, &cut->reply);
+	} else {
+		event_command(s, &cut->passage, cut->forwarded, VIEW_NONE, cut->octets);
+	}
+	finding_tell(s, FINDING_LINE_CUT, from == SMTP_CLIENT ? EVENT_CLIENT : EVENT_SERVER,
+	    arena_printf(s->config->arena, "%s of %llu octets, of which the first %zu were decoded",
+	        cut->is_reply ? "a reply" : "a line", (unsigned long long)cut->octets, cut->passage.unit.wire.len),
+	    VIEW_NONE);
+	free(cut->note.verb_name);
+	free(cut);
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Events, made from a session's state. Whatever is a secret becomes "***" here, before any
+ * output sees it.
+ */
+#include "proxy/sessions/events.h"
+
+#include <ctype.h>
+
+#include "decoders/message/header.h"
+#include "proxy/sessions/state.h"
+
+#define MASK VIEW("***")
+
+static struct event
+begin(struct session *s, enum event_type type)
+{
+	return (struct event){.type = type, .time_us = s->now_us, .session = s->number,
+	    .since_open_us = s->now_us - s->opened_us};
+}
+
+static void
+put(struct session *s, const struct event *event)
+{
+	s->config->events.put(s->config->events.to, event);
+}
+
+void
+event_open(struct session *s)
+{
+	struct event e = begin(s, EVENT_OPEN);
+
+	e.as.open.client = s->client_text;
+	e.as.open.server = s->server_text;
+	e.as.open.source = s->config->source;
+	e.as.open.capture = VIEW_NONE;
+	put(s, &e);
+}
+
+void
+event_upstream(struct session *s, struct view server, const char *outcome, struct view reason,
+    uint64_t duration_us)
+{
+	struct event e = begin(s, EVENT_UPSTREAM);
+
+	e.as.upstream.server = server;
+	e.as.upstream.outcome = outcome;
+	e.as.upstream.duration_us = duration_us;
+	e.as.upstream.reason = reason;
+	put(s, &e);
+}
+
+/* The line with its secret covered; c becomes what that line says. */
+static void
+mask_command(struct session *s, struct smtp_command *c)
+{
+	size_t before, after;
+	struct view secret = c->secret;
+	char *line;
+
+	if (secret.at == NULL || s->config->show_secrets)
+		return;
+	before = (size_t)(secret.at - c->line.at);
+	after = c->line.len - before - secret.len;
+	line = arena_take(s->config->arena, before + MASK.len + after + 1);
+	memcpy(line, c->line.at, before);
+	memcpy(line + before, MASK.at, MASK.len);
+	memcpy(line + before + MASK.len, secret.at + secret.len, after);
+	smtp_command_parse((struct view){line, before + MASK.len + after}, c);
+}
+
+static struct view
+upper(struct session *s, struct view name)
+{
+	struct view copy = arena_copy(s->config->arena, name);
+	char *at = (char *)copy.at;
+
+	for (size_t i = 0; i < copy.len; i++)
+		at[i] = (char)toupper((unsigned char)at[i]);
+	return copy;
+}
+
+static struct view
+verb_upper(struct session *s, const struct smtp_command *c)
+{
+	return c->verb != SMTP_VERB_UNKNOWN ? smtp_verb_entry(c->verb)->name : upper(s, c->name);
+}
+
+void
+event_command(struct session *s, const struct passage *p, bool forwarded, struct view forwarded_line,
+    size_t true_octets)
+{
+	struct event e = begin(s, EVENT_COMMAND);
+	struct smtp_command other;
+
+	e.time_us = p->arrived_us;
+	e.since_open_us = p->arrived_us - s->opened_us;
+	e.as.command.command = p->unit.as.command;
+	mask_command(s, &e.as.command.command);
+	e.as.command.name_upper = verb_upper(s, &e.as.command.command);
+	e.as.command.line_octets = true_octets;
+	e.as.command.forwarded = forwarded;
+	if (forwarded_line.at != NULL) {
+		smtp_command_parse(forwarded_line, &other);
+		if (other.verb == SMTP_VERB_UNKNOWN && p->unit.as.command.secret.at != NULL)
+			other.secret = other.line;
+		mask_command(s, &other);
+		e.as.command.forwarded_line = other.line;
+	}
+	e.as.command.origin = ORIGIN_PEER;
+	e.as.command.marks = p->unit.marks;
+	e.as.command.pipelined = p->unit.marks & SMTP_MARK_PIPELINED;
+	put(s, &e);
+}
+
+void
+event_injected(struct session *s, struct view line, enum event_origin origin)
+{
+	struct event e = begin(s, EVENT_COMMAND);
+
+	smtp_command_parse(line, &e.as.command.command);
+	mask_command(s, &e.as.command.command);
+	e.as.command.name_upper = verb_upper(s, &e.as.command.command);
+	e.as.command.forwarded = true;
+	e.as.command.origin = origin;
+	put(s, &e);
+}
+
+struct view
+event_reply_to(const struct smtp_exchange *e)
+{
+	const struct note *note = e != NULL ? e->note : NULL;
+
+	if (e == NULL || e->kind == SMTP_ASIDE)
+		return VIEW_NONE;
+	if (e->kind == SMTP_GREETING)
+		return VIEW("CONNECT");
+	if (e->kind == SMTP_CONTENT_DONE)
+		return VIEW("CONTENT");
+	if (e->verb != SMTP_VERB_UNKNOWN)
+		return smtp_verb_entry(e->verb)->name;
+	return note != NULL && note->verb_name != NULL ? view_of(note->verb_name) : VIEW("");
+}
+
+void
+event_reply(struct session *s, const struct event_reply_of *r)
+{
+	struct event e = begin(s, EVENT_REPLY);
+
+	e.as.reply.reply = *r->reply;
+	e.as.reply.to = event_reply_to(r->of);
+	e.as.reply.latency_us = r->latency_us;
+	e.as.reply.origin = r->origin;
+	e.as.reply.changed = r->original != NULL;
+	if (r->original != NULL)
+		e.as.reply.original = *r->original;
+	e.as.reply.delivered = r->delivered;
+	e.as.reply.recipient = r->recipient == NULL ? VIEW_NONE :
+	    (struct view){r->recipient->address, r->recipient->address_len};
+	e.as.reply.wire_octets = r->true_octets;
+	e.as.reply.marks = r->marks;
+	put(s, &e);
+}
+
+void
+event_injected_reply(struct session *s, struct view octets)
+{
+	struct smtp_reply reply;
+	struct event_reply_of r = {.reply = &reply, .origin = ORIGIN_RULE, .delivered = true,
+	    .latency_us = EVENT_NO_LATENCY};
+
+	smtp_reply_parse(octets, &reply);
+	event_reply(s, &r);
+}
+
+void
+event_ehlo(struct session *s, const struct smtp_reply *told, const struct smtp_reply *said)
+{
+	struct event e = begin(s, EVENT_EHLO);
+
+	e.as.ehlo.name = smtp_ehlo_name(told);
+	e.as.ehlo.offered = *told;
+	e.as.ehlo.tls = s->tls;
+	e.as.ehlo.changed = said != NULL && !view_equal(said->wire, told->wire);
+	if (said != NULL)
+		e.as.ehlo.server = *said;
+	put(s, &e);
+}
+
+void
+event_auth(struct session *s, const char *outcome, uint16_t code)
+{
+	const struct auth_state *a = s->auth;
+	struct event e = begin(s, EVENT_AUTH);
+
+	e.as.auth.mechanism = (struct view){a->mechanism, a->mechanism_len};
+	if (a->user_len > 0)
+		e.as.auth.user = (struct view){a->user, a->user_len};
+	if (s->config->show_secrets && a->given)
+		e.as.auth.secret = (struct view){a->secret, a->secret_len};
+	e.as.auth.outcome = outcome;
+	e.as.auth.code = code;
+	put(s, &e);
+}
+
+void
+event_tls_passed(struct session *s)
+{
+	struct event e = begin(s, EVENT_TLS);
+
+	e.as.tls.side = EVENT_CLIENT;
+	e.as.tls.outcome = "passed";
+	put(s, &e);
+}
+
+void
+event_content(struct session *s, struct view stretch)
+{
+	struct event e = begin(s, EVENT_CONTENT);
+
+	e.as.content.octets = stretch;
+	put(s, &e);
+}
+
+static struct view
+header_text(struct session *s, const struct transaction *t, struct view name)
+{
+	struct view value;
+	size_t size;
+	char *out;
+
+	if (!header_find((struct view){t->header, t->header_len}, name, &value))
+		return VIEW_NONE;
+	/* An encoded octet becomes four of UTF-8 at most. */
+	size = 4 * value.len + 1;
+	out = arena_take(s->config->arena, size);
+	return (struct view){out, header_decode(value, out, size)};
+}
+
+static const struct event_recipient *
+recipients_of(struct session *s, const struct transaction *t)
+{
+	struct event_recipient *list = arena_take(s->config->arena, t->recipient_count * sizeof *list + 1);
+
+	for (uint32_t i = 0; i < t->recipient_count; i++) {
+		const struct recipient *r = &t->recipients[i];
+
+		list[i].address = (struct view){r->address, r->address_len};
+		list[i].code = r->code;
+		list[i].server_code = r->server_code != r->code ? r->server_code : 0;
+		list[i].final = r->final;
+		list[i].final_enhanced = r->final_enhanced[0] != '\0' ? view_of(r->final_enhanced) : VIEW_NONE;
+	}
+	return list;
+}
+
+void
+event_message(struct session *s, struct transaction *t)
+{
+	struct event e = begin(s, EVENT_MESSAGE);
+
+	t->reported = true;
+	s->messages++;
+	e.as.message.reverse_path = view_of(t->reverse_path);
+	e.as.message.recipients = recipients_of(s, t);
+	e.as.message.recipient_count = t->recipient_count;
+	e.as.message.recipients_unlisted = t->unlisted;
+	e.as.message.octets = t->octets;
+	e.as.message.lines = t->lines;
+	e.as.message.transfer = t->transfer;
+	e.as.message.subject = header_text(s, t, VIEW("Subject"));
+	e.as.message.from = header_text(s, t, VIEW("From"));
+	e.as.message.to = header_text(s, t, VIEW("To"));
+	e.as.message.message_id = header_text(s, t, VIEW("Message-ID"));
+	e.as.message.date = header_text(s, t, VIEW("Date"));
+	e.as.message.code = t->code;
+	e.as.message.server_code = t->server_code != t->code ? t->server_code : 0;
+	e.as.message.complete = t->complete;
+	put(s, &e);
+}
+
+void
+event_finding(struct session *s, enum finding finding, enum event_side side, struct view detail,
+    struct view excerpt, bool unsure)
+{
+	struct event e = begin(s, EVENT_FINDING);
+
+	e.as.finding.finding = finding;
+	e.as.finding.side = side;
+	e.as.finding.detail = detail;
+	e.as.finding.excerpt = excerpt;
+	e.as.finding.unsure = unsure;
+	put(s, &e);
+}
+
+void
+event_rule(struct session *s, const struct step *step)
+{
+	struct event e = begin(s, EVENT_RULE);
+
+	e.as.rule.rule = step->rule;
+	e.as.rule.action = step->action;
+	e.as.rule.at = step->at;
+	e.as.rule.thrown = step->thrown;
+	e.as.rule.throw = step->throw;
+	e.as.rule.dry_run = s->config->dry_run;
+	put(s, &e);
+}
+
+void
+event_log(struct session *s, const struct step *step)
+{
+	struct event e = begin(s, EVENT_LOG);
+
+	e.as.log.rule = step->rule;
+	e.as.log.text = step->octets;
+	put(s, &e);
+}
+
+void
+event_undecoded(struct session *s, enum event_side side, struct view octets, uint64_t count,
+    const char *reason)
+{
+	struct event e = begin(s, EVENT_UNDECODED);
+
+	e.as.undecoded.side = side;
+	e.as.undecoded.octets = view_first(octets, 120);
+	e.as.undecoded.count = count;
+	e.as.undecoded.reason = reason;
+	put(s, &e);
+}
+
+void
+event_close(struct session *s)
+{
+	struct event e = begin(s, EVENT_CLOSE);
+
+	e.as.close.by = s->end_by;
+	e.as.close.how = s->end_how;
+	e.as.close.reason = view_of(s->end_reason);
+	e.as.close.duration_us = s->now_us - s->opened_us;
+	e.as.close.commands = s->commands;
+	e.as.close.replies = s->replies;
+	e.as.close.messages = s->messages;
+	for (int side = SMTP_CLIENT; side <= SMTP_SERVER; side++) {
+		e.as.close.octets[side] = s->from[side].octets;
+		e.as.close.encrypted[side] = s->from[side].opaque;
+	}
+	put(s, &e);
+}

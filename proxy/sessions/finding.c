@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Findings of a session: counted when a unit arrives, so that rules see them; told behind its event. */
+#include <stdlib.h>
+
+#include "proxy/sessions/events.h"
+#include "proxy/sessions/state.h"
+
+#define EXCERPT_MAX 120u
+
+static void
+count(struct session *s, enum finding finding)
+{
+	if (s->findings == NULL)
+		s->findings = calloc(FINDING_COUNT, sizeof *s->findings);
+	if (s->findings == NULL)
+		abort();
+	s->findings[finding]++;
+}
+
+void
+finding_count(struct session *s, struct passage *p, enum finding finding)
+{
+	count(s, finding);
+	if (p->raised_count < sizeof p->raised)
+		p->raised[p->raised_count++] = (uint8_t)finding;
+}
+
+void
+finding_marks(struct session *s, struct passage *p, unsigned marks)
+{
+	if (marks & SMTP_MARK_BARE_LF)
+		finding_count(s, p, FINDING_LINE_BARE_LF);
+	if (marks & SMTP_MARK_BARE_CR)
+		finding_count(s, p, FINDING_LINE_BARE_CR);
+	if (marks & SMTP_MARK_NUL)
+		finding_count(s, p, FINDING_LINE_NUL);
+}
+
+void
+findings_tell(struct session *s, struct passage *p, enum smtp_side from)
+{
+	bool content = p->unit.type == SMTP_UNIT_CONTENT;
+	bool secret = p->unit.type == SMTP_UNIT_AUTH_LINE ||
+	    (p->unit.type == SMTP_UNIT_COMMAND && p->unit.as.command.secret.at != NULL);
+	struct view excerpt = VIEW_NONE;
+
+	/* Stretches of content are cut anywhere: an excerpt of one would say nothing. */
+	if (!content && !(secret && !s->config->show_secrets))
+		excerpt = view_first(p->unit.wire, EXCERPT_MAX);
+	for (unsigned i = 0; i < p->raised_count; i++)
+		event_finding(s, p->raised[i], from == SMTP_CLIENT ? EVENT_CLIENT : EVENT_SERVER,
+		    content ? VIEW("in the message content") : VIEW_NONE, excerpt,
+		    p->unit.marks & SMTP_MARK_UNSURE);
+	p->raised_count = 0;
+}
+
+void
+finding_tell(struct session *s, enum finding finding, enum event_side side, struct view detail,
+    struct view excerpt)
+{
+	count(s, finding);
+	event_finding(s, finding, side, detail, view_first(excerpt, EXCERPT_MAX), false);
+}

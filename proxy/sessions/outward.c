@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Octets on their way out: segments of the plan. Neighbours that go on unchanged are one
+ * segment, so that mostly a plan is the read itself; what was put out before its unit was
+ * whole is remembered, so that nothing is put out twice.
+ */
+#include <stdlib.h>
+
+#include "proxy/sessions/state.h"
+
+/* Some room is left for what one unit may need at most: its own, forged replies, a pause. */
+#define PLAN_RESERVE 16u
+
+bool
+plan_has_room(const struct session *s)
+{
+	return s->plan->segments + PLAN_RESERVE <= SESSION_SEGMENTS;
+}
+
+/* Whether octets for that side have somewhere to go. */
+static bool
+can_be_put(const struct session *s, enum smtp_side to)
+{
+	return to == SMTP_CLIENT || s->server == SERVER_OPEN;
+}
+
+void
+put_octets(struct session *s, enum smtp_side to, struct view octets)
+{
+	struct plan *plan = s->plan;
+	struct segment *last = plan->segments > 0 ? &plan->segment[plan->segments - 1] : NULL;
+
+	if (octets.len == 0 || !can_be_put(s, to) || s->over)
+		return;
+	if (last != NULL && last->to == to && last->wait_us == 0 && last->octets.at + last->octets.len == octets.at) {
+		last->octets.len += octets.len;
+		return;
+	}
+	if (plan->segments == SESSION_SEGMENTS) {
+		/* More than a plan can list: the last one becomes a copy of both. */
+		char *both = arena_take(s->config->arena, last->octets.len + octets.len);
+
+		memcpy(both, last->octets.at, last->octets.len);
+		memcpy(both + last->octets.len, octets.at, octets.len);
+		last->octets = (struct view){both, last->octets.len + octets.len};
+		return;
+	}
+	plan->segment[plan->segments++] = (struct segment){.octets = octets, .to = to};
+}
+
+/* The unit leaves its direction: what of it went ahead is no longer ahead. */
+void
+take_unit(struct session *s, enum smtp_side from, struct view wire)
+{
+	struct direction *dir = &s->from[from];
+
+	dir->ahead -= dir->ahead < wire.len ? dir->ahead : wire.len;
+}
+
+static void
+withhold(struct session *s, struct view octets)
+{
+	struct withheld *w = &s->withheld;
+
+	if (w->room - w->len < octets.len) {
+		w->room = 2 * (w->len + octets.len);
+		w->octets = realloc(w->octets, w->room);
+		if (w->octets == NULL)
+			abort();
+	}
+	memcpy(w->octets + w->len, octets.at, octets.len);
+	w->len += octets.len;
+}
+
+void
+withheld_forget(struct session *s)
+{
+	free(s->withheld.octets);
+	s->withheld = (struct withheld){.octets = NULL};
+}
+
+void
+withheld_release(struct session *s)
+{
+	if (s->withheld.len > 0)
+		put_octets(s, SMTP_SERVER, arena_copy(s->config->arena,
+		    (struct view){s->withheld.octets, s->withheld.len}));
+	withheld_forget(s);
+}
+
+/* All that is withheld goes on but its last octet: without it the chunk is not whole. */
+static void
+release_all_but_one(struct session *s)
+{
+	struct withheld *w = &s->withheld;
+	char last = w->octets[w->len - 1];
+
+	w->len--;
+	put_octets(s, SMTP_SERVER, arena_copy(s->config->arena, (struct view){w->octets, w->len}));
+	w->octets[0] = last;
+	w->len = 1;
+}
+
+void
+put_unit(struct session *s, enum smtp_side from, struct view wire)
+{
+	struct direction *dir = &s->from[from];
+	struct view rest = view_from(wire, dir->ahead);
+
+	take_unit(s, from, wire);
+	if (rest.len == 0)
+		return;
+	if (from == SMTP_SERVER || s->content_way == CONTENT_FORWARDED) {
+		put_octets(s, smtp_other_side(from), rest);
+		return;
+	}
+	if (s->content_way == CONTENT_SWALLOWED)
+		return;
+	withhold(s, rest);
+	if (s->content_way == CONTENT_WITHHELD && s->withheld.len > s->config->max_content)
+		s->content_way = CONTENT_TAIL_WITHHELD;
+	if (s->content_way == CONTENT_TAIL_WITHHELD)
+		release_all_but_one(s);
+}
+
+void
+put_changed(struct session *s, enum smtp_side from, struct view wire, struct view instead)
+{
+	take_unit(s, from, wire);
+	put_octets(s, smtp_other_side(from), instead);
+}
+
+/* Whether octets of an unfinished unit may go on before it is known what they are. */
+static bool
+may_go_ahead(struct session *s, enum smtp_side from)
+{
+	const struct ruleset *rules = s->config->rules;
+	struct smtp_exchange *e;
+	enum smtp_place place = smtp_dialogue_place(&s->dialogue, from, &e);
+	unsigned verb;
+
+	if (s->closing || s->from[from].held || s->from[from].pending != NULL || s->config->dry_run)
+		return false;
+	if (from == SMTP_SERVER) {
+		if (s->unplain > 0 || (e != NULL && e->kind == SMTP_CONTENT_DONE && s->dialogue.lmtp))
+			return place == SMTP_OPAQUE;
+		verb = e == NULL ? SMTP_VERB_UNKNOWN : e->kind == SMTP_GREETING ? RULES_VERB_CONNECT :
+		    e->kind == SMTP_CONTENT_DONE ? RULES_VERB_CONTENT : e->verb;
+		return s->rules.passed || rules_need(rules, RULES_AT_REPLY, verb) == RULES_NONE;
+	}
+	if (s->server != SERVER_OPEN || verdicts_hold_commands(s) || (e != NULL && !e->forwarded))
+		return false;
+	if (s->rules.passed)
+		return s->content_way == CONTENT_FORWARDED;
+	switch (place) {
+	case SMTP_COMMANDS:
+	case SMTP_FULL:
+		return rules_need(rules, RULES_AT_COMMAND, SMTP_VERB_UNKNOWN) == RULES_NONE;
+	case SMTP_CONTENT:
+		return s->content_way == CONTENT_FORWARDED && rules_need(rules, RULES_AT_CONTENT, 0) == RULES_NONE &&
+		    rules_need(rules, RULES_AT_CONTENT_END, 0) == RULES_NONE;
+	case SMTP_UNDECIDED:
+		return rules_need(rules, RULES_AT_COMMAND, SMTP_VERB_UNKNOWN) == RULES_NONE &&
+		    rules_need(rules, RULES_AT_CONTENT, 0) == RULES_NONE &&
+		    rules_need(rules, RULES_AT_CONTENT_END, 0) == RULES_NONE &&
+		    rules_need(rules, RULES_AT_TLS, 0) == RULES_NONE &&
+		    (e == NULL || rules_need(rules, RULES_AT_REPLY, e->verb) == RULES_NONE);
+	case SMTP_HANDOVER:
+		return rules_need(rules, RULES_AT_TLS, 0) == RULES_NONE;
+	default:
+		return place == SMTP_AUTH_LINES || place == SMTP_OPAQUE;
+	}
+}
+
+void
+put_ahead(struct session *s, enum smtp_side from, struct view rest)
+{
+	struct direction *dir = &s->from[from];
+
+	if (rest.len <= dir->ahead || !may_go_ahead(s, from))
+		return;
+	put_octets(s, smtp_other_side(from), view_from(rest, dir->ahead));
+	dir->ahead = rest.len;
+}
+
+void
+put_end(struct session *s, enum smtp_side to, enum ending ending)
+{
+	if (s->plan->end[to] < ending)
+		s->plan->end[to] = ending;
+	s->from[smtp_other_side(to)].ended = true;
+}

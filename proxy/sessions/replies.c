@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A reply of the server's: what rules make of it, what the client is told, and what that
+ * means for the session.
+ */
+#include <stdlib.h>
+
+#include "proxy/sessions/events.h"
+#include "proxy/sessions/state.h"
+
+/* A reply that is not the client's: to a command of our own, or more than the client is owed. */
+static bool
+is_swallowed(struct session *s, struct smtp_exchange *e)
+{
+	const struct note *note = e != NULL ? e->note : NULL;
+	struct recipient *r;
+
+	if (e == NULL)
+		return false;
+	if (e->by_proxy || e->client_is_owed == 0)
+		return true;
+	if (e->kind != SMTP_CONTENT_DONE || !s->dialogue.lmtp || note == NULL || note->transaction->unlisted > 0)
+		return false;
+	/* LMTP: it is for a recipient whom the client was told is refused. */
+	r = transaction_peek_final(note->transaction, COLUMN_SERVER);
+	return r != NULL && r->code / 100 != 2;
+}
+
+void
+reply_arrives(struct session *s, struct passage *p)
+{
+	struct smtp_exchange *e = p->unit.of;
+	const struct smtp_reply *reply = &p->unit.as.reply;
+	struct rules_facts facts;
+
+	p->place = RULES_AT_REPLY;
+	s->first_reply = true;
+	if (is_swallowed(s, e))
+		return;
+	finding_marks(s, p, p->unit.marks);
+	if (p->unit.marks & SMTP_MARK_CODE_CHANGE)
+		finding_count(s, p, FINDING_RSP_CODE_CHANGE);
+	if (p->unit.marks & SMTP_MARK_BAD_LINE)
+		finding_count(s, p, FINDING_RSP_SYNTAX);
+	if (reply->code == 421)
+		finding_count(s, p, FINDING_RSP_421);
+	else if (e == NULL)
+		finding_count(s, p, FINDING_RSP_UNSOLICITED);
+	if (e != NULL && e->kind == SMTP_CONTENT_DONE && s->dialogue.lmtp)
+		verdicts_lmtp_missing(s, e);
+	if (p->unit.marks & SMTP_MARK_CUT)
+		return;
+	facts_fill(s, &facts, RULES_AT_REPLY);
+	facts_of_reply(s, &facts, reply, e, reply_latency(s, p));
+	session_judge(s, p, &facts, p->unit.wire);
+}
+
+int64_t
+reply_latency(const struct session *s, const struct passage *p)
+{
+	const struct smtp_exchange *e = p->unit.of;
+	uint64_t since;
+
+	if (e == NULL)
+		return EVENT_NO_LATENCY;
+	since = e->kind == SMTP_GREETING ? s->connected_us : e->sent_us;
+	return since == 0 ? EVENT_NO_LATENCY : (int64_t)(p->unit.started_us - since);
+}
+
+/* Recipients' final replies in LMTP, the one final reply else (RFC 5321 3.3, RFC 2033 4.2). */
+static void
+content_answered(struct session *s, const struct smtp_exchange *e, const struct smtp_reply *told,
+    const struct smtp_reply *said)
+{
+	struct note *note = e->note;
+	struct transaction *t = note != NULL ? note->transaction : NULL;
+	struct recipient *r;
+
+	if (t == NULL)
+		return;
+	if (told != NULL && told->code > t->code)
+		t->code = told->code;
+	if (said != NULL && said->code > t->server_code)
+		t->server_code = said->code;
+	if (s->dialogue.lmtp) {
+		if (said != NULL)
+			transaction_next_final(t, COLUMN_SERVER);
+		r = told != NULL ? transaction_next_final(t, COLUMN_CLIENT) : NULL;
+		if (r != NULL) {
+			size_t len = told->enhanced.len < sizeof r->final_enhanced ? told->enhanced.len : 0;
+
+			r->final = told->code;
+			memcpy(r->final_enhanced, told->enhanced.at != NULL ? told->enhanced.at : "", len);
+		}
+	}
+	if (told != NULL && e->client_is_owed <= 1)
+		event_message(s, t);
+}
+
+static void
+hello_answered(struct session *s, const struct smtp_exchange *e, const struct smtp_reply *told,
+    const struct smtp_reply *said)
+{
+	if (told == NULL || told->code / 100 != 2)
+		return;
+	s->keywords[SMTP_CLIENT] = e->verb == SMTP_HELO ? 0 : smtp_ehlo_keywords(told);
+	s->keywords[SMTP_SERVER] = e->verb == SMTP_HELO ? 0 :
+	    said != NULL && said->code / 100 == 2 ? smtp_ehlo_keywords(said) :
+	    said != NULL ? 0 : s->keywords[SMTP_CLIENT];
+	if (e->verb != SMTP_HELO)
+		event_ehlo(s, told, said);
+}
+
+static void
+auth_answered(struct session *s, const struct smtp_reply *told)
+{
+	struct auth_state *a = s->auth;
+
+	if (a == NULL || told == NULL || told->code == 334)
+		return;
+	event_auth(s, told->code / 100 == 2 ? "accepted" : a->cancelled ? "cancelled" : "refused", told->code);
+	if (told->code / 100 == 2)
+		s->user = session_keep_text(s->user, (struct view){a->user, a->user_len});
+	free(a);
+	s->auth = NULL;
+}
+
+static void
+command_answered(struct session *s, struct smtp_exchange *e, const struct smtp_reply *told,
+    const struct smtp_reply *said)
+{
+	struct note *note = e->note;
+	uint16_t code = told != NULL ? told->code : 0, server = said != NULL ? said->code : 0;
+
+	switch (e->verb) {
+	case SMTP_RCPT:
+		if (note != NULL && note->transaction != NULL)
+			transaction_rcpt_answered(note->transaction, note->recipient, code, server);
+		break;
+	case SMTP_EHLO:
+	case SMTP_HELO:
+	case SMTP_LHLO:
+		hello_answered(s, e, told, said);
+		break;
+	case SMTP_AUTH:
+		auth_answered(s, told);
+		break;
+	case SMTP_DATA:
+		if (code / 100 == 3 && note != NULL)
+			content_begins(s, note->transaction, "DATA",
+			    server / 100 == 3 ? CONTENT_FORWARDED : CONTENT_SWALLOWED);
+		break;
+	case SMTP_QUIT:
+		if (code == 221)
+			session_ends(s, EVENT_CLIENT, "quit", VIEW_NONE);
+		break;
+	default:
+		break;
+	}
+}
+
+/* The client has been told, or (told NULL) the server has said what the client will not hear. */
+void
+client_told(struct session *s, struct smtp_exchange *e, const struct smtp_reply *told,
+    const struct smtp_reply *said)
+{
+	if (told != NULL)
+		s->replies++;
+	if (told != NULL && said != NULL && said->code == 421 && told->code == 421)
+		session_ends(s, EVENT_SERVER, "shutdown", VIEW_NONE);
+	if (e == NULL)
+		return;
+	if (e->kind == SMTP_GREETING)
+		s->greeted = s->greeted || told != NULL;
+	else if (e->kind == SMTP_CONTENT_DONE)
+		content_answered(s, e, told, said);
+	else if (e->kind == SMTP_COMMAND)
+		command_answered(s, e, told, said);
+}
+
+/* What the client is told in place of the reply; .at NULL: nothing. */
+static struct view
+reply_to_client(struct session *s, const struct passage *p, bool swallowed)
+{
+	bool ended = p->close[0] || p->close[1] || p->reset[0] || p->reset[1];
+
+	(void)s;
+	if (swallowed)
+		return VIEW_NONE;
+	if (p->reply != NULL)
+		return p->reply->octets;
+	if (p->dropped || ended)
+		return VIEW_NONE;
+	return p->verdict.octets.at != NULL ? p->verdict.octets : p->unit.wire;
+}
+
+static void
+reply_event(struct session *s, struct passage *p, const struct smtp_reply *told, bool changed, bool delivered)
+{
+	struct smtp_exchange *e = p->unit.of;
+	struct note *note = e != NULL ? e->note : NULL;
+	struct event_reply_of r = {.of = e, .reply = told, .original = changed ? &p->unit.as.reply : NULL,
+	    .origin = changed ? ORIGIN_RULE : ORIGIN_PEER, .delivered = delivered, .marks = p->unit.marks,
+	    .latency_us = reply_latency(s, p)};
+
+	if (e != NULL && e->kind == SMTP_CONTENT_DONE && s->dialogue.lmtp && note != NULL)
+		r.recipient = transaction_peek_final(note->transaction, delivered ? COLUMN_CLIENT : COLUMN_SERVER);
+	if (p->unit.marks & SMTP_MARK_CUT)
+		cut_reply_begins(s, p, &r);
+	else
+		event_reply(s, &r);
+}
+
+/* The legs disagree: what the server now waits for cannot come from the client (law 3). */
+static void
+mend_disagreement(struct session *s, uint8_t verb, uint16_t said, uint16_t told)
+{
+	if (verb == SMTP_DATA && said / 100 == 3 && told / 100 != 3)
+		verdicts_leave_server(s);
+	if (verb == SMTP_AUTH && said == 334 && told != 334 && told != 0) {
+		put_octets(s, SMTP_SERVER, VIEW("*\r\n"));
+		if (smtp_dialogue_inserted(&s->dialogue, SMTP_AUTH, s->now_us, NULL) != NULL)
+			s->unplain++;
+	}
+}
+
+void
+reply_settles(struct session *s, struct passage *p)
+{
+	struct smtp_exchange *e = p->unit.of;
+	const struct smtp_reply *said = &p->unit.as.reply;
+	struct smtp_reply told;
+	bool swallowed = is_swallowed(s, e);
+	struct view to_client = reply_to_client(s, p, swallowed);
+	bool changed = to_client.at != NULL && !view_equal(to_client, p->unit.wire);
+	struct smtp_fate fate = {.time_us = s->now_us, .forwarded = to_client.at != NULL};
+	uint8_t verb = e != NULL && e->kind == SMTP_COMMAND && !e->by_proxy ? e->verb : SMTP_VERB_UNKNOWN;
+
+	fate.owed = swallowed;
+	if (changed) {
+		put_changed(s, SMTP_SERVER, p->unit.wire, to_client);
+		smtp_reply_parse(to_client, &told);
+		fate.code = told.code;
+	} else if (fate.forwarded) {
+		put_unit(s, SMTP_SERVER, p->unit.wire);
+		told = *said;
+	} else {
+		take_unit(s, SMTP_SERVER, p->unit.wire);
+		told = *said;
+	}
+	reply_event(s, p, &told, changed, fate.forwarded);
+	findings_tell(s, p, SMTP_SERVER);
+	client_told(s, swallowed && e->by_proxy ? NULL : e, fate.forwarded ? &told : NULL, said);
+	smtp_dialogue_settle(&s->dialogue, SMTP_SERVER, &fate);
+	if (fate.forwarded)
+		mend_disagreement(s, verb, said->code, told.code);
+}

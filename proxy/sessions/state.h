@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A session from the inside, for the files of this room alone.
+ */
+#ifndef SESSIONS_STATE_H
+#define SESSIONS_STATE_H
+
+#include "decoders/smtp/auth.h"
+#include "decoders/smtp/ehlo.h"
+#include "proxy/arena.h"
+#include "proxy/sessions/session.h"
+#include "proxy/sessions/transaction.h"
+
+/* The server's leg, as far as the dialogue is concerned (law: legs part company). */
+enum server_leg {
+	SERVER_OPEN,            /* reached, or being reached */
+	SERVER_REFUSED,         /* a rule gave another greeting than 2xx: there is none */
+	SERVER_UNREACHABLE,
+	SERVER_LEFT             /* closed by us inside content that a rule answered */
+};
+
+/* What a session keeps about a command until it is answered. */
+struct note {
+	struct note        *next;               /* in the session's free list */
+	struct transaction *transaction;        /* that it belongs to or opened; a reference */
+	struct transaction *previous;           /* that it ended; goes on if it is refused; a reference */
+	bool                ended;              /* it ended what went before */
+	uint32_t            recipient;          /* RCPT: index in the transaction */
+	char               *line;               /* owned: the command, if a rule at its reply may ask */
+	size_t              line_len;
+	char               *forged;             /* owned: what the client gets in its turn */
+	size_t              forged_len;
+	uint16_t            forged_code;
+	uint8_t             forged_origin;      /* enum event_origin */
+	char               *verb_name;          /* owned: of an unknown verb, upper case; NULL: known */
+};
+
+/* An AUTH exchange that is going on. */
+struct auth_state {
+	char     mechanism[32];
+	char     user[256];
+	char     secret[512];                   /* with --show-secrets alone */
+	size_t   mechanism_len, user_len, secret_len;
+	unsigned step;                          /* responses of the client so far */
+	bool     cancelled;
+	bool     given;                         /* a secret was given: "" is one */
+};
+
+/* A unit on its way through the rules: what it is, what they said, how far that has been done. */
+struct passage {
+	struct smtp_unit unit;
+	uint64_t         arrived_us;
+	struct note     *note;                  /* of a command */
+	uint8_t          raised[8];             /* enum finding */
+	unsigned         raised_count;
+	struct verdict   verdict;
+	size_t           step;                  /* the next to be done */
+	struct step     *reply;                 /* the step that answers it; NULL: none */
+	bool             dropped, held;
+	bool             close[2], reset[2];    /* by enum smtp_side */
+	enum rules_place place;
+};
+
+/* A passage that a delay has stopped, with all that it borrows from the arena. */
+struct pending {
+	struct passage passage;
+	struct arena   arena;
+	bool           resumed;
+};
+
+/* The octets of one side on their way to the other. */
+struct direction {
+	size_t          ahead;                  /* of the unused octets: put out already */
+	uint64_t        octets, opaque;         /* received; of these went by undecoded */
+	struct pending *pending;                /* a delay is running; NULL: none */
+	size_t          kept;                   /* octets that were offered last and not used */
+	bool            held;                   /* by `hold`: nothing goes on any more */
+	bool            blocked;                /* octets wait, maybe for what the other side says */
+	bool            interrupted;            /* octets wait until the other side has been fed */
+	bool            eof, ended;             /* it said FIN; FIN was put towards the other side */
+};
+
+/* Content, from the octets' side. */
+enum content_way {
+	CONTENT_FORWARDED,
+	CONTENT_SWALLOWED,      /* the server does not know of it */
+	CONTENT_WITHHELD,       /* kept back until a rule has decided; then one of the two above */
+	CONTENT_TAIL_WITHHELD   /* too much to keep: all but the last octet goes on */
+};
+
+struct withheld {
+	char  *octets;                          /* owned */
+	size_t len, room;
+};
+
+struct session {
+	const struct session_config *config;
+	uint64_t              number, opened_us, now_us;
+	uint64_t              connected_us;     /* the server's leg; 0: not yet */
+	struct smtp_dialogue  dialogue;
+	struct rules_run      rules;
+	struct direction      from[2];          /* by enum smtp_side */
+	struct plan          *plan;             /* of the call that is going on */
+	struct transaction   *sending;          /* by the commands that the client has sent; a reference */
+	struct transaction   *content;          /* whose content is coming in; a reference */
+	struct withheld       withheld;
+	struct auth_state    *auth;             /* NULL: no AUTH is going on */
+	struct note          *free_notes;
+	struct cut           *cut[2];           /* a cut unit whose event waits for its end; owned */
+	char                 *helo, *user;      /* owned; NULL: none */
+	uint32_t             *findings;         /* by enum finding; owned; NULL: none yet */
+	smtp_keyword_set      keywords[2];      /* offered: as the client was told, as the server said */
+	uint64_t              commands, replies, messages, transactions;
+	uint64_t              recipients;       /* RCPTs since the last MAIL, RSET, ... */
+	uint64_t              not_replies;      /* lines of the server's before its first reply */
+	uint64_t              deadline_us;      /* of a close that waits for replies; 0: none */
+	const char           *end_how;          /* close event; NULL: nothing has ended it yet */
+	char                 *end_reason;       /* owned */
+	unsigned              unplain;          /* entries of the queue that are not the peers' own */
+	unsigned              free_count;
+	uint8_t               end_by;           /* enum event_side */
+	uint8_t               server;           /* enum server_leg */
+	uint8_t               content_way;      /* enum content_way */
+	bool                  greeted, tls, closing, forced, over, first_reply;
+	union {
+		struct sockaddr_in  in;
+		struct sockaddr_in6 in6;
+		struct sockaddr     any;
+	} client;
+	struct view           client_text, client_address, server_text, listener_text;
+	char                  texts[];          /* what these views look into */
+};
+
+/* session.c */
+/* The first cause that ends a session is the one that its close event names. */
+void session_ends(struct session *s, enum event_side by, const char *how, struct view reason);
+/* What the client is owed still goes out; then FIN, at the latest in 5 s. */
+void session_closing(struct session *s);
+/* Frees old, returns a copy of text with a NUL behind it, owned by the caller. */
+char *session_keep_text(char *old, struct view text);
+bool session_judge(struct session *s, struct passage *p, const struct rules_facts *facts, struct view unit);
+
+/* notes.c */
+struct note *note_new(struct session *s);
+void note_free(struct session *s, struct note *note, bool refused);
+void note_leaves(void *session, struct smtp_exchange *e);
+void note_forge(struct note *note, struct view octets, uint16_t code, enum event_origin origin);
+void note_forget_forged(struct note *note);
+
+/* outward.c: octets on their way out */
+void put_octets(struct session *s, enum smtp_side to, struct view octets);
+void put_unit(struct session *s, enum smtp_side from, struct view wire);
+void put_changed(struct session *s, enum smtp_side from, struct view wire, struct view instead);
+void take_unit(struct session *s, enum smtp_side from, struct view wire);
+void put_ahead(struct session *s, enum smtp_side from, struct view rest);
+void put_end(struct session *s, enum smtp_side to, enum ending ending);
+bool plan_has_room(const struct session *s);
+
+/* steps.c */
+bool steps_run(struct session *s, enum smtp_side from, struct passage *p);
+void steps_pause(struct session *s, enum smtp_side from, struct passage *p);
+
+/* commands.c, replies.c, contents.c: one unit each, up to its verdict; then behind it */
+void command_arrives(struct session *s, struct passage *p);
+void command_settles(struct session *s, struct passage *p);
+void auth_line_settles(struct session *s, struct passage *p);
+void auth_response(struct session *s, struct view response);
+void reply_arrives(struct session *s, struct passage *p);
+void reply_settles(struct session *s, struct passage *p);
+int64_t reply_latency(const struct session *s, const struct passage *p);
+void client_told(struct session *s, struct smtp_exchange *e, const struct smtp_reply *told,
+    const struct smtp_reply *said);
+void content_begins(struct session *s, struct transaction *t, const char *transfer, enum content_way way);
+void content_arrives(struct session *s, struct passage *p);
+void content_settles(struct session *s, struct passage *p);
+void content_end_settles(struct session *s, struct passage *p);
+void withheld_release(struct session *s);
+void withheld_forget(struct session *s);
+
+/* verdicts.c: the rows of law 5, and forged replies in their turn */
+bool verdicts_answer(struct session *s, const struct smtp_command *command, struct view *reply, bool *close);
+struct view verdicts_change(struct session *s, const struct smtp_unit *unit);
+bool verdicts_hold_commands(const struct session *s);
+bool verdicts_wait(struct session *s);
+void verdicts_content_end_answered(struct session *s, bool by_count);
+void verdicts_leave_server(struct session *s);
+void verdicts_lmtp_missing(struct session *s, struct smtp_exchange *e);
+void forged_go_out(struct session *s);
+
+/* facts.c */
+void facts_fill(struct session *s, struct rules_facts *facts, enum rules_place place);
+void facts_of_command(struct session *s, struct rules_facts *facts, const struct smtp_command *command,
+    const struct note *note);
+void facts_of_reply(struct session *s, struct rules_facts *facts, const struct smtp_reply *reply,
+    const struct smtp_exchange *e, int64_t latency_us);
+void facts_of_content(struct session *s, struct rules_facts *facts, struct transaction *t);
+
+/* cut.c: a line beyond the ceiling is told when its true length is known */
+struct event_reply_of;
+void cut_begins(struct session *s, enum smtp_side from, const struct passage *p, bool forwarded);
+void cut_reply_begins(struct session *s, const struct passage *p, const struct event_reply_of *r);
+void cut_goes_on(struct session *s, enum smtp_side from, size_t octets, bool last);
+
+/* ceilings.c */
+bool ceilings_give_up(struct session *s, enum smtp_side from, size_t kept);
+
+/* finding.c */
+void finding_count(struct session *s, struct passage *p, enum finding finding);
+void finding_marks(struct session *s, struct passage *p, unsigned marks);
+void findings_tell(struct session *s, struct passage *p, enum smtp_side from);
+void finding_tell(struct session *s, enum finding finding, enum event_side side, struct view detail,
+    struct view excerpt);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The steps of a verdict, in the order in which the rules wrote them. A delay stops them:
+ * what is left is kept outside the arena and taken up again when the wait is over.
+ */
+#include <stdlib.h>
+
+#include "proxy/sessions/events.h"
+#include "proxy/sessions/state.h"
+
+/* Each line that a rule sends to the server is a command, and will be answered (law 2). */
+static void
+inject_server(struct session *s, struct view octets)
+{
+	struct view rest = octets, line;
+	struct smtp_command command;
+	size_t searched, len;
+
+	put_octets(s, SMTP_SERVER, octets);
+	/* Inside content there are no commands. */
+	if (s->content != NULL || s->server != SERVER_OPEN)
+		return;
+	while (rest.len > 0) {
+		searched = 0;
+		len = smtp_line_length(rest.at, rest.len, &searched);
+		line = view_first(rest, len > 0 ? len : rest.len);
+		rest = view_from(rest, line.len);
+		smtp_command_parse(smtp_line_text(line), &command);
+		event_injected(s, smtp_line_text(line), ORIGIN_RULE);
+		if (smtp_dialogue_inserted(&s->dialogue, command.verb, s->now_us, NULL) != NULL)
+			s->unplain++;
+	}
+}
+
+/* Octets for the client stand behind the replies that it is owed by now. */
+static void
+inject_client(struct session *s, enum smtp_side from, struct view octets)
+{
+	struct smtp_exchange *e;
+	struct note *note;
+
+	if (from == SMTP_SERVER || !smtp_dialogue_client_is_owed(&s->dialogue)) {
+		event_injected_reply(s, octets);
+		put_octets(s, SMTP_CLIENT, octets);
+		return;
+	}
+	note = note_new(s);
+	note_forge(note, octets, 0, ORIGIN_RULE);
+	e = smtp_dialogue_aside(&s->dialogue, note);
+	if (e != NULL)
+		s->unplain++;
+}
+
+static void
+mark_sides(bool sides[2], enum step_which which)
+{
+	if (which != STEP_SERVER)
+		sides[SMTP_CLIENT] = true;
+	if (which != STEP_CLIENT)
+		sides[SMTP_SERVER] = true;
+}
+
+/* True: go on with the next step. */
+static bool
+step_run(struct session *s, enum smtp_side from, struct passage *p, struct step *step)
+{
+	event_rule(s, step);
+	switch (step->type) {
+	case STEP_DELAY:
+		return false;
+	case STEP_HOLD:
+		p->held = true;
+		break;
+	case STEP_REPLY:
+		p->reply = step;
+		break;
+	case STEP_DROP:
+		p->dropped = true;
+		break;
+	case STEP_CLOSE:
+		mark_sides(p->close, step->which);
+		break;
+	case STEP_RESET:
+		mark_sides(p->reset, step->which);
+		break;
+	case STEP_INJECT:
+		if (step->which == STEP_SERVER)
+			inject_server(s, step->octets);
+		else
+			inject_client(s, from, step->octets);
+		break;
+	case STEP_LOG:
+		event_log(s, step);
+		break;
+	case STEP_CHANGE:
+	case STEP_NOTE:
+		break;
+	}
+	return true;
+}
+
+bool
+steps_run(struct session *s, enum smtp_side from, struct passage *p)
+{
+	while (p->step < p->verdict.step_count)
+		if (!step_run(s, from, p, &p->verdict.steps[p->step++]))
+			return false;
+	/* What was inserted may have moved the queue. */
+	if (p->place != RULES_AT_CONNECT)
+		p->unit.of = smtp_dialogue_unsettled(&s->dialogue, from);
+	return true;
+}
+
+/* The verdict's memory is the arena's: it is copied to outlive this call. */
+static void
+keep_verdict(struct pending *pending, struct passage *p)
+{
+	struct step *steps = arena_take(&pending->arena, p->verdict.step_count * sizeof *steps + 1);
+
+	memcpy(steps, p->verdict.steps, p->verdict.step_count * sizeof *steps);
+	for (size_t i = 0; i < p->verdict.step_count; i++) {
+		if (steps[i].octets.at != NULL)
+			steps[i].octets = arena_copy(&pending->arena, steps[i].octets);
+		if (p->reply == &p->verdict.steps[i])
+			p->reply = &steps[i];
+	}
+	p->verdict.steps = steps;
+	if (p->verdict.octets.at != NULL)
+		p->verdict.octets = arena_copy(&pending->arena, p->verdict.octets);
+}
+
+void
+steps_pause(struct session *s, enum smtp_side from, struct passage *p)
+{
+	struct direction *dir = &s->from[from];
+	struct plan *plan = s->plan;
+
+	if (dir->pending == NULL) {
+		dir->pending = calloc(1, sizeof *dir->pending);
+		if (dir->pending == NULL)
+			abort();
+		arena_init(&dir->pending->arena);
+		keep_verdict(dir->pending, p);
+	}
+	dir->pending->passage = *p;
+	dir->pending->resumed = false;
+	plan->segment[plan->segments++] = (struct segment){.octets = VIEW(""), .to = smtp_other_side(from),
+	    .wait_us = p->verdict.steps[p->step - 1].delay_us, .resume = true};
+}

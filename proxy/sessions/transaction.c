@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/sessions/transaction.h"
+
+#include <stdlib.h>
+
+#include "decoders/smtp/content.h"
+#include "proxy/sessions/events.h"
+
+static void *
+must(void *p)
+{
+	if (p == NULL)
+		abort();
+	return p;
+}
+
+static char *
+copy_text(struct view v)
+{
+	char *text = must(malloc(v.len + 1));
+
+	if (v.len > 0)
+		memcpy(text, v.at, v.len);
+	text[v.len] = '\0';
+	return text;
+}
+
+struct transaction *
+transaction_new(struct view reverse_path, uint32_t number)
+{
+	struct transaction *t = must(calloc(1, sizeof *t));
+
+	t->refs = 1;
+	t->number = number;
+	if (reverse_path.at != NULL)
+		t->reverse_path = copy_text(reverse_path);
+	return t;
+}
+
+struct transaction *
+transaction_ref(struct transaction *t)
+{
+	if (t != NULL)
+		t->refs++;
+	return t;
+}
+
+void
+transaction_unref(struct session *s, struct transaction *t)
+{
+	if (t == NULL || --t->refs > 0)
+		return;
+	if (t->transfer != NULL && !t->reported) {
+		t->refs++;
+		event_message(s, t);
+		t->refs--;
+	}
+	for (uint32_t i = 0; i < t->recipient_count; i++)
+		free(t->recipients[i].address);
+	free(t->recipients);
+	free(t->reverse_path);
+	free(t->header);
+	free(t);
+}
+
+uint32_t
+transaction_add_recipient(struct transaction *t, struct view address)
+{
+	struct recipient *r;
+
+	if (t->recipient_count >= TRANSACTION_RECIPIENTS) {
+		t->unlisted++;
+		return TRANSACTION_RECIPIENTS;
+	}
+	if (t->recipient_count == t->recipient_room) {
+		t->recipient_room = t->recipient_room > 0 ? 2 * t->recipient_room : 2;
+		t->recipients = must(realloc(t->recipients, t->recipient_room * sizeof *t->recipients));
+	}
+	r = &t->recipients[t->recipient_count];
+	memset(r, 0, sizeof *r);
+	if (address.at != NULL) {
+		r->address = copy_text(address);
+		r->address_len = (uint32_t)address.len;
+	}
+	return t->recipient_count++;
+}
+
+struct recipient *
+transaction_recipient(struct transaction *t, uint32_t index)
+{
+	return t != NULL && index < t->recipient_count ? &t->recipients[index] : NULL;
+}
+
+void
+transaction_rcpt_answered(struct transaction *t, uint32_t index, uint16_t code, uint16_t server_code)
+{
+	struct recipient *r = transaction_recipient(t, index);
+
+	if (t != NULL && code / 100 == 2)
+		t->accepted++;
+	if (r == NULL)
+		return;
+	r->code = code;
+	r->server_code = server_code;
+}
+
+static bool
+is_of_column(const struct recipient *r, enum transaction_column column)
+{
+	return (column == COLUMN_CLIENT ? r->code : r->server_code) / 100 == 2;
+}
+
+struct recipient *
+transaction_peek_final(struct transaction *t, enum transaction_column column)
+{
+	uint32_t *next = &t->next_final[column];
+
+	while (*next < t->recipient_count && !is_of_column(&t->recipients[*next], column))
+		(*next)++;
+	return *next < t->recipient_count ? &t->recipients[*next] : NULL;
+}
+
+struct recipient *
+transaction_next_final(struct transaction *t, enum transaction_column column)
+{
+	struct recipient *r = transaction_peek_final(t, column);
+
+	if (r != NULL)
+		t->next_final[column]++;
+	return r;
+}
+
+/* The header ends at an empty line: LF, CRLF or nothing between two LFs (RFC 5322 2.1). */
+static size_t
+header_part(struct transaction *t, const char *octets, size_t len)
+{
+	enum { START, LINE_START, LINE_START_CR, IN_LINE };
+
+	for (size_t i = 0; i < len; i++) {
+		char c = octets[i];
+
+		if (c == '\n' && t->header_state != IN_LINE) {
+			t->header_done = true;
+			return i + 1;
+		}
+		if (c == '\n')
+			t->header_state = LINE_START;
+		else if (c == '\r' && t->header_state <= LINE_START)
+			t->header_state = LINE_START_CR;
+		else
+			t->header_state = IN_LINE;
+	}
+	return len;
+}
+
+static void
+keep_header(struct transaction *t, struct view wire, bool by_data)
+{
+	size_t room = TRANSACTION_HEADER - t->header_len, len;
+
+	/* A header beyond the ceiling is kept as far as it goes. */
+	wire = view_first(wire, room);
+	if (t->header_room - t->header_len < wire.len) {
+		t->header_room = t->header_len + wire.len;
+		if (t->header_room < 2048)
+			t->header_room = 2048;
+		t->header = must(realloc(t->header, t->header_room));
+	}
+	if (by_data) {
+		len = smtp_content_unstuff(&t->unstuff, wire, t->header + t->header_len);
+	} else {
+		memcpy(t->header + t->header_len, wire.at, wire.len);
+		len = wire.len;
+	}
+	t->header_len += header_part(t, t->header + t->header_len, len);
+	if (t->header_len >= TRANSACTION_HEADER)
+		t->header_done = true;
+}
+
+static uint64_t
+count_lines(struct view wire)
+{
+	uint64_t lines = 0;
+	const char *at = wire.at, *end = wire.at + wire.len;
+
+	while (at < end && (at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+		lines++;
+		at++;
+	}
+	return lines;
+}
+
+void
+transaction_content(struct transaction *t, struct view wire, bool by_data)
+{
+	if (!t->header_done && wire.len > 0)
+		keep_header(t, wire, by_data);
+	t->lines += count_lines(wire);
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the proxy does where a rule has made the legs disagree, and nobody else can answer:
+ * a row a case. The client's octets are read by what the client was told, the server's by
+ * what the server said; neither is left waiting for what cannot come.
+ */
+#include "proxy/sessions/events.h"
+#include "proxy/sessions/state.h"
+
+#define BYE   VIEW("221 2.0.0 Bye\r\n")
+
+/* A command while there is no server for it. */
+static bool
+answer_without_server(struct session *s, enum smtp_verb verb, struct view *reply, bool *close)
+{
+	if (verb == SMTP_QUIT) {
+		*reply = BYE;
+		*close = true;
+		return true;
+	}
+	if (s->server == SERVER_REFUSED) {
+		*reply = VIEW("503 5.5.1 Bad sequence of commands\r\n");
+		return true;
+	}
+	*reply = s->server == SERVER_UNREACHABLE
+	    ? VIEW("421 4.4.1 No server could be reached\r\n")
+	    : VIEW("421 4.3.2 The server's connection is closed\r\n");
+	*close = true;
+	return true;
+}
+
+/* A verb that only a keyword brings, which the client was or was not told about. */
+static bool
+brought_by(smtp_keyword_set keywords, enum smtp_verb verb)
+{
+	struct view name = smtp_verb_entry(verb)->name;
+
+	for (unsigned k = 1; k < SMTP_KEYWORD_COUNT; k++)
+		if (smtp_keyword_in(keywords, k) && smtp_words_have(smtp_keyword_entry(k)->verbs, name))
+			return true;
+	return false;
+}
+
+bool
+verdicts_answer(struct session *s, const struct smtp_command *command, struct view *reply, bool *close)
+{
+	smtp_keyword_set told = s->keywords[SMTP_CLIENT], said = s->keywords[SMTP_SERVER];
+
+	if (s->server != SERVER_OPEN)
+		return answer_without_server(s, command->verb, reply, close);
+	if (told == said || command->verb == SMTP_VERB_UNKNOWN)
+		return false;
+	/* CHUNKING was hidden and is used all the same; or something is offered that the server lacks. */
+	if (command->verb == SMTP_BDAT && smtp_keyword_in(said & ~told, SMTP_KEYWORD_CHUNKING)) {
+		*reply = VIEW("502 5.5.1 BDAT is not offered\r\n");
+		return true;
+	}
+	if (brought_by(told & ~said, command->verb)) {
+		*reply = VIEW("502 5.5.1 Command not implemented\r\n");
+		return true;
+	}
+	return false;
+}
+
+/* Whether a parameter belongs to a keyword that only the client was told of. */
+static bool
+is_surplus(smtp_keyword_set told, smtp_keyword_set said, enum smtp_verb verb, struct view name)
+{
+	bool surplus = false;
+
+	for (unsigned k = 1; k < SMTP_KEYWORD_COUNT; k++) {
+		const struct smtp_keyword_entry *entry = smtp_keyword_entry(k);
+
+		if (!smtp_words_have(verb == SMTP_MAIL ? entry->mail_params : entry->rcpt_params, name))
+			continue;
+		if (smtp_keyword_in(said, k))
+			return false;
+		surplus = surplus || smtp_keyword_in(told, k);
+	}
+	return surplus;
+}
+
+/* The parameters of what was offered and the server lacks are taken off; .at NULL: there are none. */
+struct view
+verdicts_change(struct session *s, const struct smtp_unit *unit)
+{
+	const struct smtp_command *c = &unit->as.command;
+	smtp_keyword_set told = s->keywords[SMTP_CLIENT], said = s->keywords[SMTP_SERVER];
+	struct view rest = c->params, line_end;
+	struct smtp_param param;
+	char *at, *out;
+	bool changed = false;
+
+	if ((c->verb != SMTP_MAIL && c->verb != SMTP_RCPT) || (told & ~said) == 0 || c->params.len == 0)
+		return VIEW_NONE;
+	at = out = arena_take(s->config->arena, unit->wire.len + 1);
+	memcpy(out, unit->wire.at, (size_t)(c->params.at - unit->wire.at));
+	out += c->params.at - unit->wire.at;
+	while (out > at && out[-1] == ' ')
+		out--;
+	while (smtp_param_next(&rest, &param)) {
+		size_t len = param.name.len + (param.value.at != NULL ? 1 + param.value.len : 0);
+
+		if (is_surplus(told, said, c->verb, param.name)) {
+			changed = true;
+			continue;
+		}
+		*out++ = ' ';
+		memcpy(out, param.name.at, len);
+		out += len;
+	}
+	line_end = view_from(unit->wire, smtp_line_text(unit->wire).len);
+	memcpy(out, line_end.at, line_end.len);
+	out += line_end.len;
+	return changed ? (struct view){at, (size_t)(out - at)} : VIEW_NONE;
+}
+
+/* Whether commands must be whole before they go on, although no rule stands on them. */
+bool
+verdicts_hold_commands(const struct session *s)
+{
+	return s->keywords[SMTP_CLIENT] != s->keywords[SMTP_SERVER];
+}
+
+/* PIPELINING was hidden: the server gets one command at a time, whatever the client does. */
+bool
+verdicts_wait(struct session *s)
+{
+	smtp_keyword_set hidden = s->keywords[SMTP_SERVER] & ~s->keywords[SMTP_CLIENT];
+
+	return smtp_keyword_in(hidden, SMTP_KEYWORD_PIPELINING) && s->server == SERVER_OPEN &&
+	    !s->from[SMTP_SERVER].eof && smtp_dialogue_place(&s->dialogue, SMTP_CLIENT, NULL) == SMTP_COMMANDS &&
+	    smtp_dialogue_server_owes(&s->dialogue);
+}
+
+/* The server's connection is closed inside the content: it discards the message (RFC 5321 4.1.1.4). */
+void
+verdicts_leave_server(struct session *s)
+{
+	if (s->server != SERVER_OPEN)
+		return;
+	withheld_forget(s);
+	put_end(s, SMTP_SERVER, END_FIN);
+	s->plan->drain[SMTP_SERVER] = true;
+	s->server = SERVER_LEFT;
+	smtp_dialogue_server_gone(&s->dialogue);
+}
+
+/*
+ * A rule answered the end of content that the server has begun to get. A last chunk that
+ * was withheld whole is taken back by RSET; everything else only by leaving.
+ */
+void
+verdicts_content_end_answered(struct session *s, bool by_count)
+{
+	if (!by_count || s->content_way != CONTENT_WITHHELD) {
+		verdicts_leave_server(s);
+		return;
+	}
+	withheld_forget(s);
+	s->content_way = CONTENT_FORWARDED;
+	put_octets(s, SMTP_SERVER, VIEW("RSET\r\n"));
+	event_injected(s, VIEW("RSET"), ORIGIN_PROXY);
+	if (smtp_dialogue_inserted(&s->dialogue, SMTP_RSET, s->now_us, NULL) != NULL)
+		s->unplain++;
+}
+
+static void
+tell_client(struct session *s, struct smtp_exchange *e, struct view octets, uint16_t code,
+    enum event_origin origin)
+{
+	struct note *note = e->note;
+	struct smtp_reply reply;
+	struct event_reply_of r = {.of = e, .reply = &reply, .origin = origin, .delivered = true,
+	    .latency_us = EVENT_NO_LATENCY};
+
+	smtp_reply_parse(octets, &reply);
+	if (code == 0)
+		code = reply.code;
+	if (e->kind == SMTP_CONTENT_DONE && s->dialogue.lmtp && note != NULL && note->transaction != NULL)
+		r.recipient = transaction_peek_final(note->transaction, COLUMN_CLIENT);
+	event_reply(s, &r);
+	put_octets(s, SMTP_CLIENT, octets);
+	client_told(s, e, &reply, NULL);
+	smtp_dialogue_answered(&s->dialogue, e->serial, code);
+}
+
+/* LMTP: recipients whom only a rule accepted get their final reply from the proxy, in their place. */
+void
+verdicts_lmtp_missing(struct session *s, struct smtp_exchange *e)
+{
+	struct note *note = e->note;
+	uint64_t serial = e->serial;
+	struct recipient *r;
+
+	if (note == NULL || note->transaction == NULL || note->transaction->unlisted > 0)
+		return;
+	while (e != NULL && e->client_is_owed > 0 &&
+	    (r = transaction_peek_final(note->transaction, COLUMN_CLIENT)) != NULL && r->server_code / 100 != 2) {
+		tell_client(s, e, VIEW("451 4.3.0 The server did not accept this recipient\r\n"), 451, ORIGIN_PROXY);
+		e = smtp_queue_find(&s->dialogue.queue, serial);
+	}
+}
+
+/* Forged replies, each when everything in front of it has been answered (law 2). */
+void
+forged_go_out(struct session *s)
+{
+	struct smtp_exchange *e;
+
+	while (!s->over && (e = smtp_dialogue_turn(&s->dialogue)) != NULL) {
+		struct note *note = e->note;
+		struct view octets;
+
+		if (note == NULL || note->forged == NULL) {
+			if (e->kind != SMTP_CONTENT_DONE || !s->dialogue.lmtp || e->server_code == 0)
+				return;
+			verdicts_lmtp_missing(s, e);
+			if (smtp_dialogue_turn(&s->dialogue) == e)
+				return;
+			continue;
+		}
+		octets = arena_copy(s->config->arena, (struct view){note->forged, note->forged_len});
+		if (e->client_is_owed == 1)
+			note_forget_forged(note);
+		if (e->kind == SMTP_ASIDE) {
+			event_injected_reply(s, octets);
+			put_octets(s, SMTP_CLIENT, octets);
+			smtp_dialogue_answered(&s->dialogue, e->serial, 0);
+		} else {
+			tell_client(s, e, octets, note->forged_code, note->forged_origin);
+		}
+	}
+}
