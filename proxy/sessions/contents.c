@@ -122,6 +122,10 @@ content_arrives(struct session *s, struct passage *p)
 	t->octets = framing->by_count ? t->octets + p->unit.wire.len : framing->wire - framing->stuffed;
 	/* One finding a content and kind: where the stretches are cut must not matter. */
 	news = p->unit.marks & ~(unsigned)t->marks;
+	if (framing->by_count)
+		news &= ~(unsigned)(SMTP_MARK_BARE_LF | SMTP_MARK_BARE_CR);
+	if (smtp_keyword_in(s->keywords[SMTP_CLIENT], SMTP_KEYWORD_BINARYMIME))
+		news &= ~(unsigned)SMTP_MARK_NUL;
 	t->marks |= (uint16_t)p->unit.marks;
 	finding_marks(s, p, news);
 	judge_content(s, p, framing->by_count && framing->left == 0);

@@ -12,6 +12,8 @@
 #include "proxy/sessions/events.h"
 #include "proxy/sessions/state.h"
 
+_Static_assert(sizeof(struct session) <= 1024, "an idle session is small: some text and the queue's notes come on top");
+
 #define CLOSE_WAIT_US   5000000u        /* a closing session waits so long for replies */
 #define KEPT_MAX        65536u          /* octets of a side that wait for a verdict before it is read no more */
 #define PENDING_MAX     4096u           /* unanswered commands */
@@ -228,15 +230,15 @@ connect_settles(struct session *s, struct passage *p)
 	if (p->held || s->over)
 		return;
 	if (p->reply != NULL) {
-		greeting->note = note_new(s);
-		note_forge(greeting->note, p->reply->octets, p->reply->code, ORIGIN_RULE);
-		s->unplain += welcome ? 2 : 1;
-		smtp_dialogue_no_greeting(&s->dialogue, welcome);
+		/* The server's own greeting, if it comes, is not the client's any more. */
+		greeting->by_proxy = true;
+		s->unplain++;
+		forged_tell(s, greeting, p->reply->octets, p->reply->code, ORIGIN_RULE);
 	}
-	if (!welcome || s->closing)
+	if (!welcome || s->closing) {
 		s->server = SERVER_REFUSED;
-	if (p->reply == NULL && s->closing)
 		smtp_dialogue_server_gone(&s->dialogue);
+	}
 	s->plan->dial = s->server == SERVER_OPEN;
 }
 

@@ -186,6 +186,9 @@ void verdicts_content_end_answered(struct session *s, bool by_count);
 void verdicts_leave_server(struct session *s);
 void verdicts_lmtp_missing(struct session *s, struct smtp_exchange *e);
 void forged_go_out(struct session *s);
+/* The client is told now what a rule or the proxy says; code 0: as the octets say. */
+void forged_tell(struct session *s, struct smtp_exchange *e, struct view octets, uint16_t code,
+    enum event_origin origin);
 
 /* facts.c */
 void facts_fill(struct session *s, struct rules_facts *facts, enum rules_place place);

@@ -165,8 +165,8 @@ verdicts_content_end_answered(struct session *s, bool by_count)
 		s->unplain++;
 }
 
-static void
-tell_client(struct session *s, struct smtp_exchange *e, struct view octets, uint16_t code,
+void
+forged_tell(struct session *s, struct smtp_exchange *e, struct view octets, uint16_t code,
     enum event_origin origin)
 {
 	struct note *note = e->note;
@@ -197,7 +197,7 @@ verdicts_lmtp_missing(struct session *s, struct smtp_exchange *e)
 		return;
 	while (e != NULL && e->client_is_owed > 0 &&
 	    (r = transaction_peek_final(note->transaction, COLUMN_CLIENT)) != NULL && r->server_code / 100 != 2) {
-		tell_client(s, e, VIEW("451 4.3.0 The server did not accept this recipient\r\n"), 451, ORIGIN_PROXY);
+		forged_tell(s, e, VIEW("451 4.3.0 The server did not accept this recipient\r\n"), 451, ORIGIN_PROXY);
 		e = smtp_queue_find(&s->dialogue.queue, serial);
 	}
 }
@@ -228,7 +228,7 @@ forged_go_out(struct session *s)
 			put_octets(s, SMTP_CLIENT, octets);
 			smtp_dialogue_answered(&s->dialogue, e->serial, 0);
 		} else {
-			tell_client(s, e, octets, note->forged_code, note->forged_origin);
+			forged_tell(s, e, octets, note->forged_code, note->forged_origin);
 		}
 	}
 }
