@@ -26,7 +26,7 @@ MANUALS  := $(sort $(wildcard proxy/*.[1-8]))
 object    = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 # These are pulled from the archive if they are there; until then main.c has weak ones.
-ROOMS    := proxy sink check explain
+ROOMS    := proxy sink
 
 # Builds beside the usual one (sanitizers, another compiler) leave ./smtpscope alone.
 all: $(if $(filter build,$(BUILD)),smtpscope,$(BUILD)/smtpscope)

@@ -19,8 +19,6 @@
 	}
 UNTIL_THERE(proxy_command)
 UNTIL_THERE(sink_command)
-UNTIL_THERE(check_command)
-UNTIL_THERE(explain_command)
 
 static int
 run(const struct options *options)

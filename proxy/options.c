@@ -55,7 +55,7 @@ static const struct options_entry table[] = {
 	.meaning = "address to listen on; port 0 picks one (default: 127.0.0.1:2525, sink: 127.0.0.1:2526)"},
     {'u', "upstream",        "URL",      P,     0,     OPTION_LIST,     FIELD(upstream),
 	.meaning = "the server; several are tried in order (default: sink, the built-in one)"},
-    {'r', "rules",           "FILE",     P,     D | W, OPTION_LIST,     FIELD(rules),
+    {'r', "rules",           "FILE",     P | C, D | W, OPTION_LIST,     FIELD(rules),
 	.meaning = "rule file; several are read in order"},
     {0,   "seed",            "N",        P,     D | W, OPTION_SEED,     FIELD(seed), 0, 0, UINT64_MAX,
 	"what chance is made from; a random one is printed"},

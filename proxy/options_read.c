@@ -405,7 +405,8 @@ enough_operands(const struct options *options, enum options_command command, FIL
 		    options->operands.at[entry->operands_most], entry->no_operands);
 		return false;
 	}
-	if (options->operands.count < entry->operands_least) {
+	/* check takes its files either way. */
+	if (options->operands.count + options->rules.count < entry->operands_least) {
 		fprintf(err, "smtpscope: %s needs an operand: smtpscope %s %s\n", entry->name, entry->name,
 		    entry->synopsis);
 		return false;

@@ -87,7 +87,7 @@ static const struct {
     {"smtpscope proxy --save-messages dir", "--save-messages is not there yet"},
     {"smtpscope sink --transparent tproxy", "--transparent is not there yet"},
     {"smtpscope sink -u x:1", "-u, --upstream is no option of sink; proxy takes it"},
-    {"smtpscope sink --rules=x", "-r, --rules is no option of sink; proxy takes it"},
+    {"smtpscope sink --rules=x", "-r, --rules is no option of sink; proxy and check take it"},
     {"smtpscope check -l x:1 a", "-l, --listen is no option of check; proxy and sink take it"},
     {"smtpscope proxy --max-size 5", "--max-size is no option of proxy; sink takes it"},
     {"smtpscope proxy a.rules", "what is \"a.rules\" for? rule files are given with -r"},
@@ -126,6 +126,7 @@ static const struct {
     {"smtpscope proxy", ASKED_RUN, "proxy"},
     {"smtpscope sink", ASKED_RUN, "sink"},
     {"smtpscope check -", ASKED_RUN, "check"},
+    {"smtpscope check -r a.rules", ASKED_RUN, "check"},
     {"smtpscope explain 421", ASKED_RUN, "explain"},
 };
 
