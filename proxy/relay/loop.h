@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libevent, with its struct event under another name: sessions/event.h has one too, which is
+ * what happened in a session. All of the relay includes libevent by this file alone.
+ */
+#ifndef RELAY_LOOP_H
+#define RELAY_LOOP_H
+
+#define event loop_event
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#undef event
+
+#endif

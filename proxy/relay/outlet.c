@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* The way out to one leg. A chunk is what could not go out at once: refused, or not due yet. */
+#include "proxy/relay/outlet.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#define OUTLET_VECTORS SESSION_SEGMENTS
+
+struct outlet_chunk {
+	struct outlet_chunk *next;
+	uint64_t wait_us;       /* before it goes; 0: none, or over */
+	uint64_t due_us;        /* when the wait is over; 0: it has not begun */
+	size_t   len, sent;
+	bool     resume;
+	char     octets[];
+};
+
+void
+outlet_init(struct outlet *outlet)
+{
+	*outlet = (struct outlet){0};
+}
+
+/* What the socket took is in *sent. A full socket is no error: it took less. */
+static int
+offer_socket(int fd, struct iovec *vectors, unsigned count, size_t *sent)
+{
+	struct msghdr message = {.msg_iov = vectors, .msg_iovlen = count};
+	ssize_t n;
+
+	do {
+		n = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	*sent = n < 0 ? 0 : (size_t)n;
+	if (n >= 0 || errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
+		return 0;
+	return errno;
+}
+
+static void
+append(struct outlet *outlet, struct view octets, uint64_t wait_us, bool resume)
+{
+	struct outlet_chunk *chunk;
+
+	if (outlet->dammed || (octets.len == 0 && wait_us == 0 && !resume))
+		return;
+	if (wait_us == SEGMENT_FOREVER) {
+		outlet->dammed = true;
+		octets.len = 0;
+	}
+	chunk = malloc(sizeof *chunk + octets.len);
+	if (chunk == NULL)
+		abort();
+	*chunk = (struct outlet_chunk){.wait_us = wait_us, .len = octets.len, .resume = resume};
+	if (octets.len > 0)
+		memcpy(chunk->octets, octets.at, octets.len);
+	if (outlet->first == NULL)
+		outlet->first = chunk;
+	else
+		outlet->last->next = chunk;
+	outlet->last = chunk;
+	outlet->size += sizeof *chunk + octets.len;
+	if (outlet->size >= OUTLET_HIGH)
+		outlet->full = true;
+}
+
+static void
+remove_first(struct outlet *outlet)
+{
+	struct outlet_chunk *chunk = outlet->first;
+
+	outlet->first = chunk->next;
+	if (outlet->first == NULL)
+		outlet->last = NULL;
+	outlet->size -= sizeof *chunk + chunk->len;
+	if (outlet->size <= OUTLET_LOW)
+		outlet->full = false;
+	free(chunk);
+}
+
+/* Lets go of octets that the socket took, and of the empty chunks behind them. */
+static void
+let_go(struct outlet *outlet, size_t sent)
+{
+	struct outlet_chunk *chunk;
+
+	while ((chunk = outlet->first) != NULL && chunk->wait_us == 0 && !chunk->resume) {
+		size_t left = chunk->len - chunk->sent;
+
+		if (sent < left) {
+			chunk->sent += sent;
+			return;
+		}
+		sent -= left;
+		remove_first(outlet);
+	}
+}
+
+/*
+ * Segments from the first on that may go to the socket from where they are: nothing is
+ * queued, and none of them waits. Returns how many of all it dealt with.
+ */
+static unsigned
+put_at_once(struct outlet *outlet, int fd, enum smtp_side to, const struct segment *segments, unsigned count,
+    int *error)
+{
+	struct iovec vectors[OUTLET_VECTORS];
+	unsigned used = 0, dealt;
+	size_t total = 0, sent = 0;
+
+	for (dealt = 0; dealt < count && used < OUTLET_VECTORS; dealt++) {
+		const struct segment *s = &segments[dealt];
+
+		if (s->to != to)
+			continue;
+		if (s->wait_us != 0 || s->resume)
+			break;
+		if (s->octets.len == 0)
+			continue;
+		vectors[used++] = (struct iovec){(char *)s->octets.at, s->octets.len};
+		total += s->octets.len;
+	}
+	*error = total == 0 ? 0 : offer_socket(fd, vectors, used, &sent);
+	if (*error != 0 || sent == total)
+		return dealt;
+	outlet->refused = true;
+	for (unsigned i = 0; i < used; i++) {
+		struct view rest = {vectors[i].iov_base, vectors[i].iov_len};
+		size_t gone = sent < rest.len ? sent : rest.len;
+
+		append(outlet, view_from(rest, gone), 0, false);
+		sent -= gone;
+	}
+	return dealt;
+}
+
+int
+outlet_put(struct outlet *outlet, int fd, enum smtp_side to, const struct segment *segments, unsigned count,
+    uint64_t now_us, unsigned *resumed)
+{
+	unsigned next = 0;
+	int error = 0;
+
+	if (outlet->first == NULL && fd >= 0)
+		next = put_at_once(outlet, fd, to, segments, count, &error);
+	if (error != 0)
+		return error;
+	for (; next < count; next++) {
+		const struct segment *s = &segments[next];
+
+		if (s->to == to)
+			append(outlet, s->octets, s->wait_us, s->resume);
+	}
+	if (outlet->first == NULL || outlet->refused)
+		return 0;
+	return outlet_flush(outlet, fd, now_us, resumed);
+}
+
+/* Whether the chunk in front may go. Its clock starts the first time that it is asked about there. */
+static bool
+is_due(struct outlet_chunk *chunk, uint64_t now_us, unsigned *resumed)
+{
+	if (chunk->wait_us == SEGMENT_FOREVER)
+		return false;
+	if (chunk->wait_us != 0) {
+		if (chunk->due_us == 0)
+			chunk->due_us = now_us + chunk->wait_us;
+		if (now_us < chunk->due_us)
+			return false;
+		chunk->wait_us = 0;
+	}
+	if (chunk->resume)
+		(*resumed)++;
+	chunk->resume = false;
+	return true;
+}
+
+int
+outlet_flush(struct outlet *outlet, int fd, uint64_t now_us, unsigned *resumed)
+{
+	if (fd < 0)
+		return 0;
+	outlet->refused = false;
+	while (outlet->first != NULL && is_due(outlet->first, now_us, resumed)) {
+		struct iovec vectors[OUTLET_VECTORS];
+		unsigned used = 0;
+		size_t total = 0, sent = 0;
+		int error;
+
+		for (struct outlet_chunk *c = outlet->first; c != NULL && used < OUTLET_VECTORS; c = c->next) {
+			if (c->wait_us != 0 || c->resume)
+				break;
+			vectors[used++] = (struct iovec){c->octets + c->sent, c->len - c->sent};
+			total += c->len - c->sent;
+		}
+		error = total == 0 ? 0 : offer_socket(fd, vectors, used, &sent);
+		if (error != 0)
+			return error;
+		let_go(outlet, sent);
+		if (sent < total) {
+			outlet->refused = true;
+			return 0;
+		}
+	}
+	return 0;
+}
+
+uint64_t
+outlet_wake_at(const struct outlet *outlet)
+{
+	const struct outlet_chunk *first = outlet->first;
+
+	return first == NULL || first->wait_us == 0 || first->wait_us == SEGMENT_FOREVER ? 0 : first->due_us;
+}
+
+unsigned
+outlet_clear(struct outlet *outlet)
+{
+	unsigned resumes = 0;
+
+	while (outlet->first != NULL) {
+		resumes += outlet->first->resume;
+		remove_first(outlet);
+	}
+	outlet_init(outlet);
+	return resumes;
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two legs and a session. Whatever wakes a pair (octets, a full socket that has room again,
+ * the timer, the server reached or not) leaves something due; pair_settle() does what is due
+ * until nothing is, and then says what the loop is to wake it for next. So no call into the
+ * session is ever made from inside another, and nothing but pair_settle() frees.
+ */
+#include "proxy/relay/pair_state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* The socket said that it takes nothing any more. What the peer sent before that is still read. */
+static void
+is_broken(struct pair *pair, enum smtp_side side)
+{
+	pair->resumes[smtp_other_side(side)] += outlet_clear(&pair->leg[side].outlet);
+	pair->leg[side].lost = true;
+}
+
+static void
+put(struct pair *pair, enum smtp_side to, const struct plan *plan, uint64_t now_us)
+{
+	struct leg *leg = &pair->leg[to];
+
+	if (leg->state == LEG_CONNECTING || (leg->state == LEG_OPEN && !leg->lost && !leg->fin_sent)) {
+		if (outlet_put(&leg->outlet, leg->fd, to, plan->segment, plan->segments, now_us,
+		    &pair->resumes[smtp_other_side(to)]) != 0)
+			is_broken(pair, to);
+		return;
+	}
+	/* Nobody is there; who waits for its turn need not wait for it. */
+	for (unsigned i = 0; i < plan->segments; i++) {
+		if (plan->segment[i].to == to && plan->segment[i].resume)
+			pair->resumes[smtp_other_side(to)]++;
+	}
+}
+
+void
+pair_flush(struct pair *pair, enum smtp_side side, uint64_t now_us)
+{
+	struct leg *leg = &pair->leg[side];
+
+	if (leg->state == LEG_OPEN && !leg->lost && outlet_flush(&leg->outlet, leg->fd, now_us,
+	    &pair->resumes[smtp_other_side(side)]) != 0)
+		is_broken(pair, side);
+}
+
+static void
+end_leg(struct pair *pair, enum smtp_side side, enum ending ending, uint64_t now_us)
+{
+	struct leg *leg = &pair->leg[side];
+
+	switch (ending) {
+	case END_NOT:
+		break;
+	case END_FIN:
+		leg->fin_due = true;
+		break;
+	case END_RST_AFTER:
+		pair->reset_by_us[side] = now_us + PAIR_RESET_US;
+		break;
+	case END_RST:
+		pair_lose(pair, side, true);
+		break;
+	}
+}
+
+/* side: whose octets or end the plan is about. Its used octets are the caller's to let go of. */
+static void
+carry_out(struct pair *pair, enum smtp_side side, const struct plan *plan, uint64_t now_us)
+{
+	if (plan->dial && pair->leg[SMTP_SERVER].state == LEG_NONE) {
+		pair->leg[SMTP_SERVER].state = LEG_CONNECTING;
+		pair->dial_due = true;
+	}
+	if (plan->segments > 0) {
+		put(pair, SMTP_CLIENT, plan, now_us);
+		put(pair, SMTP_SERVER, plan, now_us);
+	}
+	for (int i = SMTP_CLIENT; i <= SMTP_SERVER; i++) {
+		end_leg(pair, (enum smtp_side)i, plan->end[i], now_us);
+		pair->leg[i].draining |= plan->drain[i];
+	}
+	pair->feed_due[side] |= plan->again;
+	pair->feed_due[smtp_other_side(side)] |= plan->other;
+	pair->over |= plan->over;
+}
+
+void
+pair_carry_out_for_both(struct pair *pair, struct plan *plan, uint64_t now_us)
+{
+	plan->again |= plan->other;
+	plan->other = plan->again;
+	carry_out(pair, SMTP_CLIENT, plan, now_us);
+}
+
+/* Octets that a side sent and the session has not used; they are behind what was kept, or are it. */
+static void
+offer(struct pair *pair, enum smtp_side from, const char *octets, size_t len, uint64_t now_us)
+{
+	struct plan plan;
+
+	do {
+		pair->feed_due[from] = false;
+		session_feed(pair->session, from, octets, len, now_us, &plan);
+		carry_out(pair, from, &plan, now_us);
+		if (plan.used > 0)
+			octets += plan.used;
+		len -= plan.used;
+	} while (pair->feed_due[from] && !pair->over);
+	leg_keep(&pair->leg[from], octets, len);
+}
+
+void
+pair_read_ended(struct pair *pair, enum smtp_side side, enum close_how how, struct view reason, uint64_t now_us)
+{
+	struct leg *leg = &pair->leg[side];
+	bool told = leg->eof;
+	struct plan plan;
+
+	leg->eof = true;
+	if (how != CLOSE_EOF)
+		pair_lose(pair, side, false);
+	if (pair->over || (how == CLOSE_EOF && (told || leg->draining)))
+		return;
+	session_closed(pair->session, side, how, reason, leg->kept, leg->kept_len, now_us, &plan);
+	carry_out(pair, side, &plan, now_us);
+	if (plan.used > 0)
+		leg_keep(leg, leg->kept + plan.used, leg->kept_len - plan.used);
+}
+
+/* One read of a leg into the scratch buffer, behind what was kept of it. */
+static void
+read_leg(struct pair *pair, enum smtp_side side, uint64_t now_us)
+{
+	struct leg *leg = &pair->leg[side];
+	size_t kept = leg->draining ? 0 : leg->kept_len, len;
+	char *scratch = worker_scratch(pair->worker, kept + WORKER_READ);
+
+	switch (leg_read(leg, scratch + kept, WORKER_READ, &len)) {
+	case LEG_READ_SOME:
+		if (leg->draining || pair->over)
+			break;
+		if (kept > 0)
+			memcpy(scratch, leg->kept, kept);
+		offer(pair, side, scratch, kept + len, now_us);
+		break;
+	case LEG_READ_NOTHING:
+		break;
+	case LEG_READ_FIN:
+		/* Where writing has failed, the error was told there; reading says no more than this. */
+		if (leg->lost)
+			pair_read_ended(pair, side, CLOSE_RESET, VIEW_NONE, now_us);
+		else
+			pair_read_ended(pair, side, CLOSE_EOF, VIEW_NONE, now_us);
+		break;
+	case LEG_READ_LOST:
+		pair_read_ended(pair, side, CLOSE_RESET, errno == ECONNRESET ? VIEW_NONE : view_of(strerror(errno)),
+		    now_us);
+		break;
+	}
+}
+
+static void
+leg_is_ready(struct pair *pair, enum smtp_side side, short what)
+{
+	struct leg *leg = &pair->leg[side];
+	uint64_t now_us = worker_now(pair->worker);
+
+	if ((leg->watched & EV_ET) != 0) {
+		/* Nothing was asked for. By edges, the kernel says so once although nothing is wrong. */
+		if (!leg_has_vanished(leg))
+			return;
+		is_broken(pair, side);
+	} else {
+		pair->active_us = now_us;
+		/* libevent says both where there is an error: reading finds out which. */
+		if ((what & EV_WRITE) != 0 && (leg->watched & EV_WRITE) != 0)
+			pair_flush(pair, side, now_us);
+		if ((what & EV_READ) != 0 && (leg->watched & EV_READ) != 0)
+			read_leg(pair, side, now_us);
+	}
+	pair_settle(pair, now_us);
+}
+
+static void
+client_is_ready(evutil_socket_t fd, short what, void *to)
+{
+	(void)fd;
+	leg_is_ready(to, SMTP_CLIENT, what);
+}
+
+static void
+server_is_ready(evutil_socket_t fd, short what, void *to)
+{
+	(void)fd;
+	leg_is_ready(to, SMTP_SERVER, what);
+}
+
+static void
+attempt_is_over(void *to, struct view server, const char *outcome, struct view reason, uint64_t duration_us)
+{
+	struct pair *pair = to;
+
+	if (pair->session != NULL)
+		session_upstream(pair->session, server, outcome, reason, duration_us, worker_now(pair->worker));
+}
+
+static void
+server_is_connected(void *to, int fd)
+{
+	struct pair *pair = to;
+	uint64_t now_us = worker_now(pair->worker);
+
+	pair->dial = NULL;
+	leg_open(&pair->leg[SMTP_SERVER], pair->worker->base, fd, server_is_ready, pair);
+	pair_flush(pair, SMTP_SERVER, now_us);
+	pair_settle(pair, now_us);
+}
+
+static void
+server_is_unreachable(void *to, struct view reason)
+{
+	struct pair *pair = to;
+
+	pair->dial = NULL;
+	pair->why = strndup(reason.at, reason.len);
+	pair->unreachable_due = true;
+	pair_settle(pair, worker_now(pair->worker));
+}
+
+static void
+start_dial(struct pair *pair)
+{
+	struct dialler dialler = {attempt_is_over, server_is_connected, server_is_unreachable, pair};
+
+	pair->dial_due = false;
+	pair->dial = dial_start(pair->worker->upstreams, &dialler);
+}
+
+static bool
+is_due(const struct pair *pair)
+{
+	return pair->resumes[SMTP_CLIENT] > 0 || pair->resumes[SMTP_SERVER] > 0 ||
+	    pair->feed_due[SMTP_CLIENT] || pair->feed_due[SMTP_SERVER] || pair->dial_due ||
+	    pair->unreachable_due;
+}
+
+/* One thing that is due. False: nothing is. */
+static bool
+do_due(struct pair *pair, uint64_t now_us)
+{
+	struct plan plan;
+
+	for (int i = SMTP_CLIENT; i <= SMTP_SERVER; i++) {
+		enum smtp_side side = (enum smtp_side)i;
+
+		if (pair->resumes[side] > 0) {
+			pair->resumes[side]--;
+			session_resume(pair->session, side, now_us, &plan);
+			carry_out(pair, side, &plan, now_us);
+			return true;
+		}
+		if (pair->feed_due[side]) {
+			offer(pair, side, pair->leg[side].kept, pair->leg[side].kept_len, now_us);
+			return true;
+		}
+	}
+	if (pair->dial_due) {
+		start_dial(pair);
+		return true;
+	}
+	if (pair->unreachable_due) {
+		pair->unreachable_due = false;
+		pair_lose(pair, SMTP_SERVER, false);
+		session_unreachable(pair->session, view_of(pair->why), now_us, &plan);
+		pair_carry_out_for_both(pair, &plan, now_us);
+		return true;
+	}
+	return false;
+}
+
+static bool
+wants_read(const struct pair *pair, enum smtp_side side)
+{
+	const struct leg *leg = &pair->leg[side];
+
+	if (leg->state != LEG_OPEN || leg->eof)
+		return false;
+	if (leg->draining)
+		return true;
+	return !pair->over && pair->reset_by_us[side] == 0 && !pair->leg[smtp_other_side(side)].outlet.full &&
+	    session_wants(pair->session, side, leg->kept_len);
+}
+
+static void
+watch(struct pair *pair, enum smtp_side side, uint64_t now_us)
+{
+	struct leg *leg = &pair->leg[side];
+
+	leg_watch(leg, wants_read(pair, side), leg->outlet.refused);
+	if (leg->lost && leg->state == LEG_OPEN && pair->lost_by_us[side] == 0)
+		pair->lost_by_us[side] = now_us + PAIR_RESET_US;
+}
+
+void
+pair_settle(struct pair *pair, uint64_t now_us)
+{
+	if (pair->settling)
+		return;
+	pair->settling = true;
+	do {
+		while (!pair->over && do_due(pair, now_us))
+			;
+		pair_end_stream(pair, SMTP_CLIENT, now_us);
+		pair_end_stream(pair, SMTP_SERVER, now_us);
+	} while (!pair->over && is_due(pair));
+	pair->settling = false;
+	if (pair->over && pair_finish(pair, now_us)) {
+		pair_free(pair);
+		return;
+	}
+	watch(pair, SMTP_CLIENT, now_us);
+	watch(pair, SMTP_SERVER, now_us);
+	pair_timer_arm(pair, now_us);
+}
+
+void
+pair_new(struct worker *worker, int fd, const union url_address *client, const struct listener *listener)
+{
+	struct pair *pair = calloc(1, sizeof *pair);
+	char text[URL_ADDRESS_MAX];
+	const struct url *server = upstreams_first(worker->upstreams);
+	struct session_ends ends = {&client->any, url_address_text(client, text), url_authority(server),
+	    url_authority(&listener->url), listener->lmtp || server->scheme == URL_LMTP};
+	uint64_t now_us = worker_now(worker);
+	struct plan plan;
+
+	if (pair == NULL)
+		abort();
+	pair->worker = worker;
+	pair->active_us = now_us;
+	pair->next = worker->pairs;
+	pair->at = &worker->pairs;
+	if (pair->next != NULL)
+		pair->next->at = &pair->next;
+	worker->pairs = pair;
+	worker->pair_count++;
+	leg_init(&pair->leg[SMTP_CLIENT]);
+	leg_init(&pair->leg[SMTP_SERVER]);
+	leg_open(&pair->leg[SMTP_CLIENT], worker->base, fd, client_is_ready, pair);
+	pair_timer_init(pair);
+	pair->rulebook = rulebook_use(worker->rulebook);
+	pair->session = session_new(&pair->rulebook->config, ++worker->last_session, &ends, now_us);
+	session_connect(pair->session, now_us, &plan);
+	pair_carry_out_for_both(pair, &plan, now_us);
+	pair_settle(pair, now_us);
+}

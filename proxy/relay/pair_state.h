@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A pair from the inside, for pair.c (what comes in and what plans make of it), parting.c
+ * (how it ends) and pair_timer.c alone.
+ */
+#ifndef RELAY_PAIR_STATE_H
+#define RELAY_PAIR_STATE_H
+
+#include <assert.h>
+
+#include "proxy/relay/leg.h"
+#include "proxy/relay/pair.h"
+#include "proxy/relay/upstream.h"
+
+/* How long a reset that is handed on waits for the octets before it, and a lost leg to be read out. */
+#define PAIR_RESET_US UINT64_C(1000000)
+/* An ended session's last octets: how long they may find no taker. */
+#define PAIR_STUCK_US UINT64_C(300000000)
+
+struct pair {
+	struct worker    *worker;
+	struct session   *session;      /* NULL: it has ended, and its legs linger */
+	struct rulebook  *rulebook;     /* the session's */
+	struct dial      *dial;         /* the server, while it is being connected to */
+	struct pair      *next, **at;   /* in the worker's list */
+	uint64_t          armed_us;     /* when the timer is due; 0: it is not set */
+	uint64_t          active_us;    /* when an octet last came or went */
+	uint64_t          reset_by_us[2];       /* a reset handed on to that leg goes by then; 0: none */
+	uint64_t          lost_by_us[2];        /* a lost leg is read until then, not longer; 0: it is not lost */
+	struct leg        leg[2];       /* by enum smtp_side */
+	struct loop_event timer;
+	unsigned          resumes[2];   /* due: session_resume, by the side whose octets waited */
+	bool              feed_due[2];  /* due: that side's kept octets, even none */
+	bool              dial_due;
+	bool              unreachable_due;
+	bool              over;         /* the session wants nothing any more */
+	bool              settling;
+	char             *why;          /* unreachable_due: the reason; owned */
+};
+
+static_assert(sizeof(struct pair) <= 768, "an idle session has at most 1.2 KiB, struct session included");
+
+/* pair.c */
+
+/* Does all that is due, ends what has ended, and tells the loop what to wait for. May free pair. */
+void pair_settle(struct pair *pair, uint64_t now_us);
+
+/* Carries out a plan that is about no side's octets: "again" and "other" mean both. */
+void pair_carry_out_for_both(struct pair *pair, struct plan *plan, uint64_t now_us);
+
+/*
+ * Nothing more comes from a side: its FIN was read, or (not CLOSE_EOF) the leg is gone, which
+ * this closes. Tells the session.
+ */
+void pair_read_ended(struct pair *pair, enum smtp_side side, enum close_how how, struct view reason,
+    uint64_t now_us);
+
+/* Goes on with what the outlet to that side has left. */
+void pair_flush(struct pair *pair, enum smtp_side side, uint64_t now_us);
+
+/* parting.c */
+
+/* Closes a leg, with a reset or not. Waits that were to resume the other side are over with it. */
+void pair_lose(struct pair *pair, enum smtp_side side, bool reset);
+
+/* Says the end of a leg's stream as soon as that can be said, and lets go of a leg that has ended. */
+void pair_end_stream(struct pair *pair, enum smtp_side side, uint64_t now_us);
+
+/* The session is over: puts out what it left, lingers where it asked for that. True: all is done. */
+bool pair_finish(struct pair *pair, uint64_t now_us);
+void pair_free(struct pair *pair);
+
+/* pair_timer.c */
+void pair_timer_init(struct pair *pair);
+
+/* Sets the timer for what comes first; never moves it back: it is asked again when it goes off. */
+void pair_timer_arm(struct pair *pair, uint64_t now_us);
+
+#endif

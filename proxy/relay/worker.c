@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* What all sessions of one loop share: the loop, its clock, its scratch buffer, the rules in force. */
+#include "proxy/relay/worker.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static uint64_t
+clock_read(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+bool
+worker_init(struct worker *worker)
+{
+	*worker = (struct worker){0};
+	worker->base = event_base_new();
+	if (worker->base == NULL)
+		return false;
+	arena_init(&worker->arena);
+	worker->clock_us = clock_read(CLOCK_REALTIME) - clock_read(CLOCK_MONOTONIC);
+	return true;
+}
+
+void
+worker_clear(struct worker *worker)
+{
+	if (worker->rulebook != NULL)
+		rulebook_release(worker->rulebook);
+	free(worker->scratch);
+	arena_clear(&worker->arena);
+	if (worker->base != NULL)
+		event_base_free(worker->base);
+}
+
+uint64_t
+worker_now(const struct worker *worker)
+{
+	return clock_read(CLOCK_MONOTONIC) + worker->clock_us;
+}
+
+char *
+worker_scratch(struct worker *worker, size_t size)
+{
+	if (worker->scratch_size >= size)
+		return worker->scratch;
+	free(worker->scratch);
+	worker->scratch = malloc(size);
+	if (worker->scratch == NULL)
+		abort();
+	worker->scratch_size = size;
+	return worker->scratch;
+}
+
+struct rulebook *
+rulebook_new(const struct session_config *config, struct ruleset *rules, struct rules_state *state)
+{
+	struct rulebook *rulebook = malloc(sizeof *rulebook);
+
+	if (rulebook == NULL)
+		abort();
+	*rulebook = (struct rulebook){.config = *config, .rules = rules, .state = state, .users = 1};
+	rulebook->config.rules = rules;
+	rulebook->config.rules_state = state;
+	return rulebook;
+}
+
+struct rulebook *
+rulebook_use(struct rulebook *rulebook)
+{
+	rulebook->users++;
+	return rulebook;
+}
+
+void
+rulebook_release(struct rulebook *rulebook)
+{
+	if (--rulebook->users > 0)
+		return;
+	rules_state_free(rulebook->state);
+	ruleset_free(rulebook->rules);
+	free(rulebook);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all sessions of one loop share. A session lives and dies on one worker; nothing here
+ * is locked, and nothing is known to another worker.
+ */
+#ifndef RELAY_WORKER_H
+#define RELAY_WORKER_H
+
+#include "proxy/relay/loop.h"
+
+#include "proxy/arena.h"
+#include "proxy/sessions/session.h"
+
+struct pair;
+struct listeners;
+struct upstreams;
+
+/*
+ * Rules in force, with their counts. A session keeps those that it began with, so a set
+ * that was replaced lives on until its last session has ended.
+ */
+struct rulebook {
+	struct session_config config;
+	struct ruleset       *rules;
+	struct rules_state   *state;
+	unsigned              users;    /* sessions, and the worker while it is in force */
+};
+
+struct worker {
+	struct event_base *base;        /* owned */
+	char              *scratch;     /* octets being read, with those kept in front of them; owned */
+	size_t             scratch_size;
+	struct arena       arena;       /* of the sessions: session_config.arena points to it */
+	uint64_t           clock_us;    /* what the monotonic clock lacks to be the time of day */
+	struct rulebook   *rulebook;    /* for sessions that begin now */
+	struct upstreams  *upstreams;
+	struct listeners  *listeners;
+	uint64_t           idle_timeout_us;     /* 0: none */
+	uint64_t           max_sessions;        /* 0: no limit */
+	uint64_t           last_session;        /* number given last */
+	uint64_t           turned_away;         /* connections beyond max_sessions */
+	struct pair       *pairs;               /* all that live */
+	size_t             pair_count;
+	bool               stopping;            /* no new ones; stopped is called when the last has ended */
+	void             (*stopped)(void *to);
+	void              *stopped_to;
+};
+
+#define WORKER_READ ((size_t)64 << 10)  /* octets read at once */
+
+/* False: no loop could be made. */
+bool worker_init(struct worker *worker);
+void worker_clear(struct worker *worker);
+
+/*
+ * Microseconds since 1970. It runs with the monotonic clock, so that a session's times
+ * never go backwards when the clock is set.
+ */
+uint64_t worker_now(const struct worker *worker);
+
+/* The scratch buffer, with room for size octets at least. What was in it is gone. */
+char *worker_scratch(struct worker *worker, size_t size);
+
+/* Takes rules and state. */
+struct rulebook *rulebook_new(const struct session_config *config, struct ruleset *rules,
+    struct rules_state *state);
+struct rulebook *rulebook_use(struct rulebook *rulebook);
+void rulebook_release(struct rulebook *rulebook);
+
+#endif
