@@ -38,14 +38,21 @@ $(BUILD)/smtpscope: $(BUILD)/proxy/main.o $(BUILD)/libproxy.a $(BUILD)/libdecode
 $(BUILD)/libdecoders.a: $(call object,$(DECODERS))
 $(BUILD)/libproxy.a: $(call object,$(PROGRAM))
 $(BUILD)/libhelpers.a: $(call object,$(HELPERS))
-$(BUILD)/%.a:
+$(BUILD)/%.a: $(BUILD)/sources
 	@rm -f $@
-	$(AR) rcs $@ $^
-$(BUILD)/%.o: %.c | libraries
+	$(AR) rcs $@ $(filter %.o,$^)
+$(BUILD)/%.o: %.c $(BUILD)/flags | libraries
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libhelpers.a $(BUILD)/libproxy.a $(BUILD)/libdecoders.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LDLIBS)
+
+# What was built of other sources, or in another way, is built again.
+$(BUILD)/sources: ALWAYS
+	@mkdir -p $(@D); echo '$(SOURCES) $(HELPERS)' | cmp -s - $@ || echo '$(SOURCES) $(HELPERS)' >$@
+$(BUILD)/flags: ALWAYS
+	@mkdir -p $(@D); echo '$(CC) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS)' >$@
+ALWAYS:
 
 libraries:
 	@pkg-config --exists --print-errors $(LIBRARIES) || { \
@@ -105,6 +112,6 @@ help:
 	@echo 'With SANITIZE=address,undefined, CC=clang BUILD=build-clang, CFLAGS=, JOBS= as you like.'
 	@echo 'demo, test, test-all and lint install what they need on Debian, if they may.'
 
-.PHONY: all libraries units programs demo test test-all lint install clean help
+.PHONY: all ALWAYS libraries units programs demo test test-all lint install clean help
 .PRECIOUS: $(BUILD)/%.o
 -include $(shell find $(BUILD)/decoders $(BUILD)/proxy $(BUILD)/tests -name '*.d' 2>/dev/null)
