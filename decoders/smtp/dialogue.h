@@ -98,10 +98,11 @@ struct smtp_stream {
 	size_t   whole;         /* octets of it that are whole lines (multi-line reply) */
 	uint64_t of;            /* the unsettled unit's exchange; 0: none */
 	uint8_t  unsettled;     /* 1 + enum smtp_unit_type of the unit that waits; 0: none */
-	uint8_t  rest;          /* dialogue.c: where in a line or reply that was cut */
+	uint8_t  rest;          /* feed.c: where in a line or reply that was cut; 0: in none */
 	uint16_t marks;         /* of the unit, known at its first octet */
 	uint16_t code;          /* the unsettled reply's */
 	bool     started;
+	bool     after_cr;      /* the part of a cut line that is out ends in a CR */
 };
 
 /* Private, here so that a session is one allocation: touched through the functions only. */

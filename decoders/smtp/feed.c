@@ -54,6 +54,31 @@ client_begins(struct smtp_dialogue *d, struct smtp_stream *stream)
 		stream->marks = SMTP_MARK_PIPELINED;
 }
 
+/*
+ * The start of a line or reply that was cut. What stands behind its last octet is not known
+ * yet, so that a CR there is judged with the rest.
+ */
+static unsigned
+cut_marks(struct smtp_stream *stream, struct view wire)
+{
+	stream->after_cr = false;
+	return SMTP_MARK_CUT | smtp_stretch_marks(wire, &stream->after_cr);
+}
+
+/* Whether so much of a line is there that smtp_reply_line_parse says the same of all of it. */
+static bool
+reply_line_tells(const char *octets, size_t len)
+{
+	return len > 4 || (len == 4 && octets[3] != '\r') || memchr(octets, '\n', len) != NULL;
+}
+
+/* Where a reply goes on behind a line that begins like this: a line without a code does not end it. */
+static enum rest
+rest_behind(const struct smtp_reply_line *line)
+{
+	return line->code != 0 && line->separator != '-' ? REST_LAST_LINE : REST_LINE;
+}
+
 /* The rest of a line that was cut, as far as it is there. */
 static bool
 feed_rest(struct smtp_stream *stream, const char *octets, size_t len, struct smtp_unit *unit)
@@ -64,15 +89,15 @@ feed_rest(struct smtp_stream *stream, const char *octets, size_t len, struct smt
 	if (len == 0)
 		return false;
 	if (stream->rest == REST_LINE_START) {
-		lf = memchr(octets, '\n', len);
-		if (len < 4 && lf == NULL)
+		if (!reply_line_tells(octets, len))
 			return false;
+		lf = memchr(octets, '\n', len);
 		smtp_reply_line_parse((struct view){octets, lf != NULL ? (size_t)(lf - octets) + 1 : len}, &line);
-		stream->rest = line.code != 0 && line.separator != '-' ? REST_LAST_LINE : REST_LINE;
+		stream->rest = rest_behind(&line);
 	}
 	lf = memchr(octets, '\n', len);
 	unit_begin(stream, SMTP_UNIT_REST, octets, lf != NULL ? (size_t)(lf - octets) + 1 : len, unit);
-	unit->marks = smtp_line_marks(unit->wire) & ~(unsigned)SMTP_MARK_BARE_CR;
+	unit->marks = smtp_stretch_marks(unit->wire, &stream->after_cr);
 	if (lf != NULL) {
 		unit->last = stream->rest == REST_LAST_LINE;
 		stream->rest = unit->last ? REST_NONE : REST_LINE_START;
@@ -96,12 +121,12 @@ feed_client_line(struct smtp_dialogue *d, enum smtp_unit_type type, const char *
 		return false;
 	if (length == 0 || length > d->limits.max_line) {
 		unit_begin(stream, type, octets, d->limits.max_line, unit);
-		unit->marks = SMTP_MARK_CUT;
+		unit->marks = stream->marks | cut_marks(stream, unit->wire);
 		stream->rest = REST_LAST_LINE;
 	} else {
 		unit_begin(stream, type, octets, length, unit);
+		unit->marks = stream->marks | smtp_line_marks(unit->wire);
 	}
-	unit->marks |= stream->marks | smtp_line_marks(unit->wire);
 	if (type == SMTP_UNIT_AUTH_LINE) {
 		unit->of = smtp_queue_find(&d->queue, d->auth);
 		return unit_done(stream, unit);
@@ -184,14 +209,24 @@ feed_client(struct smtp_dialogue *d, const char *octets, size_t len, struct smtp
 
 /* The reply at hand, of whole lines or cut, is a unit. */
 static bool
-reply_done(struct smtp_dialogue *d, const char *octets, size_t len, unsigned marks, struct smtp_unit *unit)
+reply_done(struct smtp_dialogue *d, const char *octets, size_t len, bool cut, struct smtp_unit *unit)
 {
 	struct smtp_stream *stream = &d->stream[SMTP_SERVER];
 
 	unit_begin(stream, SMTP_UNIT_REPLY, octets, len, unit);
-	unit->marks = marks | smtp_line_marks(unit->wire) | smtp_reply_parse(unit->wire, &unit->as.reply);
+	unit->marks = cut ? cut_marks(stream, unit->wire) : smtp_line_marks(unit->wire);
+	unit->marks |= smtp_reply_parse(unit->wire, &unit->as.reply);
 	smtp_dialogue_place(d, SMTP_SERVER, &unit->of);
 	stream->code = unit->as.reply.code;
+	return unit_done(stream, unit);
+}
+
+/* A line of the server's, whole or cut, that is no reply and answers nothing. */
+static bool
+not_reply(struct smtp_stream *stream, const char *octets, size_t len, bool cut, struct smtp_unit *unit)
+{
+	unit_begin(stream, SMTP_UNIT_NOT_REPLY, octets, len, unit);
+	unit->marks = cut ? cut_marks(stream, unit->wire) : smtp_line_marks(unit->wire);
 	return unit_done(stream, unit);
 }
 
@@ -200,19 +235,19 @@ reply_cut(struct smtp_dialogue *d, const char *octets, struct smtp_unit *unit)
 {
 	struct smtp_stream *stream = &d->stream[SMTP_SERVER];
 	size_t whole = stream->whole, len = d->limits.max_line;
-	struct smtp_reply_line line = {.code = 0};
+	struct smtp_reply_line line;
 
-	if (whole < len) {
-		smtp_reply_line_parse((struct view){octets + whole, len - whole}, &line);
-		/* Too few octets of the line to tell: it is as good as at its start. */
-		if (len - whole < 4)
-			len = whole > 0 ? whole : len;
-	}
-	if (len == whole)
+	/* The start of a line that does not tell what it is comes with its rest. */
+	if (!reply_line_tells(octets + whole, len - whole)) {
 		stream->rest = REST_LINE_START;
-	else
-		stream->rest = line.separator == '-' ? REST_LINE : REST_LAST_LINE;
-	return reply_done(d, octets, len, SMTP_MARK_CUT, unit);
+		return reply_done(d, octets, whole, true, unit);
+	}
+	smtp_reply_line_parse((struct view){octets + whole, len - whole}, &line);
+	stream->rest = rest_behind(&line);
+	if (whole > 0 || line.code != 0)
+		return reply_done(d, octets, len, true, unit);
+	stream->rest = REST_LAST_LINE;
+	return not_reply(stream, octets, len, true, unit);
 }
 
 static bool
@@ -233,6 +268,8 @@ feed_server(struct smtp_dialogue *d, const char *octets, size_t len, struct smtp
 	default:
 		return false;
 	}
+	if (len == 0)
+		return false;
 	if (stream->rest != REST_NONE)
 		return feed_rest(stream, octets, len, unit);
 	for (;;) {
@@ -243,14 +280,11 @@ feed_server(struct smtp_dialogue *d, const char *octets, size_t len, struct smtp
 			return reply_cut(d, octets, unit);
 		stream->searched = 0;
 		smtp_reply_line_parse((struct view){octets + stream->whole, length}, &line);
-		if (line.code == 0 && stream->whole == 0) {
-			unit_begin(stream, SMTP_UNIT_NOT_REPLY, octets, length, unit);
-			unit->marks = smtp_line_marks(unit->wire);
-			return unit_done(stream, unit);
-		}
+		if (line.code == 0 && stream->whole == 0)
+			return not_reply(stream, octets, length, false, unit);
 		stream->whole += length;
-		if (line.code != 0 && line.separator != '-')
-			return reply_done(d, octets, stream->whole, 0, unit);
+		if (rest_behind(&line) == REST_LAST_LINE)
+			return reply_done(d, octets, stream->whole, false, unit);
 	}
 }
 
