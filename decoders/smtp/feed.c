@@ -46,11 +46,9 @@ client_begins(struct smtp_dialogue *d, struct smtp_stream *stream)
 	struct smtp_exchange *e = smtp_queue_nth(&d->queue, 0);
 
 	stream->marks = 0;
-	if (e == NULL)
-		return;
-	if (e->kind == SMTP_GREETING)
-		stream->marks = SMTP_MARK_EARLY;
-	else if (e->client_is_owed > 0 || smtp_dialogue_client_is_owed(d))
+	if (e != NULL && e->kind == SMTP_GREETING && e->client_is_owed > 0)
+		stream->marks = SMTP_MARK_EARLY | (d->client_spoke ? SMTP_MARK_PIPELINED : 0);
+	else if (d->auth == 0 && smtp_dialogue_client_is_owed(d))
 		stream->marks = SMTP_MARK_PIPELINED;
 }
 

@@ -109,6 +109,16 @@ static const struct dialogue_case cases[] = {
 	"S reply 334 to AUTH\n"
 	"C command \"NOOP\\r\\n\"\n"
 	"- NOOP client=1 server=1\n"},
+    {.name = "the server goes while a line of the client's is awaited",
+	.script = {GREETED, C("AUTH LOGIN\r\n"), S("334 VXNlcm5hbWU6\r\n"), S("421 timeout\r\n"), SERVER_GONE,
+	    KEEP, C("YQ==\r\n"), ANSWER(421)},
+	.trace =
+	GREETED_SAID
+	"C command \"AUTH LOGIN\\r\\n\"\n"
+	"S reply 334 to AUTH\n"
+	"S reply 421\n"
+	"C auth-line of AUTH \"YQ==\\r\\n\"\n"
+	"P 421 to AUTH\n"},
 
     /* STARTTLS (RFC 3207 4) and implicit TLS (RFC 8314 3). */
     {.name = "STARTTLS accepted: TLS follows on both sides, what was glued behind it too",
@@ -146,6 +156,14 @@ static const struct dialogue_case cases[] = {
 	"C opaque \"\\x16\\x03\\x01\\x02\"\n"
 	"S opaque \"\\x16\\x03\\x03\"\n"
 	"- CONNECT client=1 server=1\n"},
+    {.name = "an octet 0x16 alone does not make it TLS",
+	.script = {C("\x16NOOP\r\n"), C("\x16\x03\r\n")},
+	.trace =
+	"C command \"\\x16NOOP\\r\\n\" +early\n"
+	"C command \"\\x16\\x03\\r\\n\" +early +pipelined\n"
+	"- CONNECT client=1 server=1\n"
+	"- unknown client=1 server=1\n"
+	"- unknown client=1 server=1\n"},
     {.name = "given up: any octets are opaque",
 	.script = {GREETED, C("NO"), GIVE_UP, C("OP\r\n"), S("250 ok\r\n")},
 	.trace =
@@ -212,6 +230,13 @@ static const struct dialogue_case cases[] = {
 	"P 421 to DATA\n"
 	"C command \"QUIT\\r\\n\"\n"
 	"P 221 to QUIT\n"},
+    {.name = "greeted by a rule: what the server says later is nobody's, what the client says is not early",
+	.script = {NO_GREETING(true), ANSWER(220), C("EHLO c\r\n"), LOSE, S("220 mx\r\n"), S("250 mx\r\n")},
+	.trace =
+	"P 220 to CONNECT\n"
+	"C command \"EHLO c\\r\\n\"\n"
+	"S reply 220 to CONNECT(inserted)\n"
+	"S reply 250 to EHLO\n"},
     {.name = "what is behind a held command waits with it",
 	.script = {GREETED, HOLD_COMMAND, C("NOOP\r\nQUIT\r\n"), CLIENT_WAITS(SMTP_UNSETTLED), RELEASE_COMMAND, S("250 ok\r\n")},
 	.trace =

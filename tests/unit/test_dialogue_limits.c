@@ -230,6 +230,19 @@ static const struct dialogue_case cases[] = {
 	GREETED_SAID
 	"C command \"NOOP\\r\\n\"\n"
 	"S reply 250 to NOOP\n"},
+    {.name = "octets that are not SMTP at all",
+	.script = {C("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), S("HTTP/1.1 400 Bad\r\n\r\n\x80\x00"), SERVER_ENDS},
+	.trace =
+	"C command \"GET / HTTP/1.1\\r\\n\" +early\n"
+	"C command \"Host: x\\r\\n\" +early +pipelined\n"
+	"C command \"\\r\\n\" +early +pipelined\n"
+	"S not-reply \"HTTP/1.1 400 Bad\\r\\n\"\n"
+	"S not-reply \"\\r\\n\"\n"
+	"S leftover \"\\x80\\x00\" +nul +8bit +unterminated\n"
+	"- CONNECT client=1 server=1\n"
+	"- unknown client=1 server=1\n"
+	"- unknown client=1 server=1\n"
+	"- unknown client=1 server=1\n"},
 };
 
 int
