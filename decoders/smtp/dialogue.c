@@ -32,10 +32,6 @@ leave(struct smtp_dialogue *d)
 	smtp_queue_pop(&d->queue);
 	if (d->undecided == e.serial)
 		d->undecided = 0;
-	if (e.kind == SMTP_CONTENT_DONE && e.code != 0)
-		d->accepted[SMTP_CLIENT] = 0;
-	if (e.kind == SMTP_CONTENT_DONE && e.server_code != 0)
-		d->accepted[SMTP_SERVER] = 0;
 	if (d->leaves != NULL)
 		d->leaves(d->owner, &e);
 }
@@ -48,27 +44,47 @@ smtp_dialogue_clear(struct smtp_dialogue *d)
 	smtp_queue_clear(&d->queue);
 }
 
-/* LMTP: an end of content is owed a reply for each recipient, once those are all known (RFC 2033 4.2). */
-static void
-count_recipients(struct smtp_dialogue *d, struct smtp_exchange *e)
+/* Replies still owed in one column. */
+static uint32_t *
+owed(struct smtp_exchange *e, enum smtp_side column)
 {
-	if (e->kind != SMTP_CONTENT_DONE || !d->lmtp || e->counted || e->chunk_open)
-		return;
-	e->counted = true;
-	if (e->client_is_owed > 0 && d->accepted[SMTP_CLIENT] > 1)
-		e->client_is_owed = (uint16_t)d->accepted[SMTP_CLIENT];
-	if (e->server_owes > 0 && d->accepted[SMTP_SERVER] > 1)
-		e->server_owes = (uint16_t)d->accepted[SMTP_SERVER];
+	return column == SMTP_CLIENT ? &e->client_is_owed : &e->server_owes;
 }
 
-static struct smtp_exchange *
-head(struct smtp_dialogue *d)
+/*
+ * LMTP: an end of content is owed a reply for each accepted recipient (RFC 2033 4.2). How
+ * many those are is known in a column once everything in front has been answered there.
+ */
+static void
+count_recipients(struct smtp_dialogue *d, struct smtp_exchange *e, enum smtp_side column)
 {
-	struct smtp_exchange *e = smtp_queue_nth(&d->queue, 0);
+	if (e->kind != SMTP_CONTENT_DONE || !d->lmtp || (e->counted >> column & 1))
+		return;
+	e->counted |= (uint8_t)(1 << column);
+	if (d->accepted[column] > 1)
+		*owed(e, column) = d->accepted[column];
+}
 
-	if (e != NULL)
-		count_recipients(d, e);
-	return e;
+/*
+ * The first exchange that is owed something in a column. Where that was is remembered: what
+ * lies in front of it comes to owe nothing again, and thousands of commands may.
+ */
+static struct smtp_exchange *
+first_owed(struct smtp_dialogue *d, enum smtp_side column)
+{
+	uint64_t oldest = d->queue.last_serial - d->queue.count + 1;
+	struct smtp_exchange *e;
+
+	if (d->first_owed[column] < oldest)
+		d->first_owed[column] = oldest;
+	while ((e = smtp_queue_find(&d->queue, d->first_owed[column])) != NULL) {
+		if (*owed(e, column) > 0) {
+			count_recipients(d, e, column);
+			return e;
+		}
+		d->first_owed[column]++;
+	}
+	return NULL;
 }
 
 static void
@@ -76,23 +92,12 @@ drop_finished(struct smtp_dialogue *d)
 {
 	struct smtp_exchange *e;
 
-	while ((e = head(d)) != NULL && e->client_is_owed == 0 && e->server_owes == 0 && !e->chunk_open)
+	while ((e = smtp_queue_nth(&d->queue, 0)) != NULL && e->client_is_owed == 0 && e->server_owes == 0 &&
+	    !e->chunk_open)
 		leave(d);
-}
-
-/* The exchange that the server's next reply answers: the first for which it owes one. */
-static struct smtp_exchange *
-server_next(struct smtp_dialogue *d)
-{
-	struct smtp_exchange *e;
-
-	for (uint32_t n = 0; (e = smtp_queue_nth(&d->queue, n)) != NULL; n++) {
-		if (e->server_owes > 0) {
-			count_recipients(d, e);
-			return e;
-		}
-	}
-	return NULL;
+	/* Whoever looks at an exchange sees its counts as soon as they can be known. */
+	first_owed(d, SMTP_CLIENT);
+	first_owed(d, SMTP_SERVER);
 }
 
 static enum smtp_place
@@ -133,7 +138,8 @@ smtp_dialogue_place(struct smtp_dialogue *d, enum smtp_side from, struct smtp_ex
 		return SMTP_UNSETTLED;
 	if (d->opaque || d->handover)
 		return SMTP_OPAQUE;
-	*exchange = server_next(d);
+	/* What the server's next reply answers: the first for which it owes one. */
+	*exchange = first_owed(d, SMTP_SERVER);
 	return SMTP_REPLIES;
 }
 
@@ -194,6 +200,14 @@ count_accepted(struct smtp_dialogue *d, const struct smtp_exchange *e, enum smtp
 	}
 }
 
+/* One reply less is owed in a column. With the last one behind a content its transaction is over. */
+static void
+owe_one_less(struct smtp_dialogue *d, struct smtp_exchange *e, enum smtp_side column)
+{
+	if (--*owed(e, column) == 0 && e->kind == SMTP_CONTENT_DONE)
+		d->accepted[column] = 0;
+}
+
 /* One step of an AUTH exchange: it stays in the queue until something else than 334 (RFC 4954 4). */
 static bool
 is_auth_step(const struct smtp_exchange *e, uint16_t code)
@@ -201,22 +215,29 @@ is_auth_step(const struct smtp_exchange *e, uint16_t code)
 	return e->kind == SMTP_COMMAND && e->verb == SMTP_AUTH && code == 334;
 }
 
+/* The client was told this code for the exchange, whoever said it. */
+static void
+client_answered(struct smtp_dialogue *d, struct smtp_exchange *e, uint16_t code)
+{
+	client_told(d, e, code);
+	count_accepted(d, e, SMTP_CLIENT, code);
+	if (!is_auth_step(e, code))
+		owe_one_less(d, e, SMTP_CLIENT);
+}
+
 /* A reply meets its command: both columns of the exchange are brought up to date. */
 static void
 reply_settled(struct smtp_dialogue *d, struct smtp_exchange *e, uint16_t code, const struct smtp_fate *fate)
 {
-	uint16_t told = fate->code != 0 ? fate->code : code;
-
 	e->server_code = code;
-	e->server_owes--;
+	owe_one_less(d, e, SMTP_SERVER);
 	count_accepted(d, e, SMTP_SERVER, code);
-	if (fate->forwarded && e->client_is_owed > 0) {
-		client_told(d, e, told);
-		count_accepted(d, e, SMTP_CLIENT, told);
-		if (!is_auth_step(e, told))
-			e->client_is_owed--;
-	} else if (!fate->owed && e->client_is_owed > 0) {
-		e->client_is_owed--;
+	if (e->client_is_owed == 0)
+		return;
+	if (fate->forwarded) {
+		client_answered(d, e, fate->code != 0 ? fate->code : code);
+	} else if (!fate->owed) {
+		owe_one_less(d, e, SMTP_CLIENT);
 		if (d->undecided == e->serial)
 			d->undecided = 0;
 	}
@@ -313,6 +334,8 @@ auth_line_settled(struct smtp_dialogue *d, const struct smtp_fate *fate)
 	if (fate->forwarded) {
 		e->server_owes++;
 		e->sent_us = fate->time_us;
+		if (d->first_owed[SMTP_SERVER] > e->serial)
+			d->first_owed[SMTP_SERVER] = e->serial;
 	}
 }
 
@@ -368,8 +391,8 @@ smtp_dialogue_turn(struct smtp_dialogue *d)
 	struct smtp_exchange *e;
 
 	drop_finished(d);
-	e = head(d);
-	return e != NULL && e->client_is_owed > 0 && e->server_owes == 0 && !e->chunk_open ? e : NULL;
+	e = first_owed(d, SMTP_CLIENT);
+	return e == NULL || e->server_owes > 0 || e->chunk_open || e->serial == d->auth ? NULL : e;
 }
 
 void
@@ -379,10 +402,7 @@ smtp_dialogue_answered(struct smtp_dialogue *d, uint64_t serial, uint16_t code)
 
 	if (e == NULL || e->client_is_owed == 0)
 		return;
-	client_told(d, e, code);
-	count_accepted(d, e, SMTP_CLIENT, code);
-	if (!is_auth_step(e, code))
-		e->client_is_owed--;
+	client_answered(d, e, code);
 	drop_finished(d);
 }
 
@@ -462,18 +482,13 @@ smtp_dialogue_give_up(struct smtp_dialogue *d)
 bool
 smtp_dialogue_client_is_owed(struct smtp_dialogue *d)
 {
-	struct smtp_exchange *e;
-
-	for (uint32_t n = 0; (e = smtp_queue_nth(&d->queue, n)) != NULL; n++)
-		if (e->client_is_owed > 0)
-			return true;
-	return false;
+	return first_owed(d, SMTP_CLIENT) != NULL;
 }
 
 bool
 smtp_dialogue_server_owes(struct smtp_dialogue *d)
 {
-	return server_next(d) != NULL;
+	return first_owed(d, SMTP_SERVER) != NULL;
 }
 
 struct smtp_exchange *

@@ -115,6 +115,7 @@ struct smtp_dialogue {
 	uint64_t            undecided;          /* serial of the DATA, AUTH or STARTTLS that waits; 0: none */
 	uint64_t            auth;               /* serial of the AUTH whose line comes next; 0: none */
 	uint64_t            chunk;              /* the unsettled BDAT's octets */
+	uint64_t            first_owed[2];      /* no exchange before this serial is owed anything in the column */
 	uint32_t            accepted[2];        /* recipients: as the client was told, as the server said */
 	uint8_t             verb;               /* the unsettled command's */
 	bool                chunk_valid, chunk_last;
@@ -164,9 +165,10 @@ struct smtp_exchange *smtp_dialogue_settle(struct smtp_dialogue *d, enum smtp_si
     const struct smtp_fate *fate);
 
 /*
- * The exchange at the head, if the client is owed something there and nothing more
- * can come from the server for it: the forged reply for it may go out now, and is
- * then reported with smtp_dialogue_answered. NULL: nobody's turn.
+ * The first exchange for which the client is owed something, if nothing more can come from
+ * the server for it: the forged reply for it may go out now, and is then reported with
+ * smtp_dialogue_answered. NULL: nobody's turn; it is the client's while its answer to a 334
+ * is awaited.
  */
 struct smtp_exchange *smtp_dialogue_turn(struct smtp_dialogue *d);
 

@@ -23,16 +23,16 @@ struct smtp_exchange {
 	uint64_t serial;        /* from 1; never used twice in a session */
 	uint64_t sent_us;       /* when its last octet went to the server; 0: it did not (yet) */
 	void    *note;          /* the caller's own; the decoder never looks at it */
-	uint16_t client_is_owed;/* replies: 1; LMTP after content: one an accepted recipient */
-	uint16_t server_owes;   /* 0: the command was kept from the server, or it has answered */
+	uint32_t client_is_owed;/* replies: 1; LMTP after content: one an accepted recipient */
+	uint32_t server_owes;   /* 0: the command was kept from the server, or it has answered */
 	uint16_t code;          /* the last code that the client was told; 0: none yet */
 	uint16_t server_code;   /* the last code that the server said; 0: none yet */
 	uint8_t  kind;          /* enum smtp_exchange_kind */
 	uint8_t  verb;          /* enum smtp_verb */
-	bool     by_proxy;      /* not the client's: a rule or the proxy sent it */
-	bool     chunk_open;    /* a BDAT whose chunk is still coming: not its turn yet */
-	bool     counted;       /* LMTP: the counts have been taken from the recipients */
-	bool     forwarded;     /* the server was sent it */
+	uint8_t  counted : 2;   /* LMTP, a bit a column: the count has been taken from the recipients */
+	bool     by_proxy : 1;  /* not the client's: a rule or the proxy sent it */
+	bool     chunk_open : 1;/* a BDAT whose chunk is still coming: not its turn yet */
+	bool     forwarded : 1; /* the server was sent it */
 };
 
 #define SMTP_QUEUE_INLINE 4

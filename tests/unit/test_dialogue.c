@@ -86,6 +86,17 @@ static const struct dialogue_case cases[] = {
 	"S reply 235 to AUTH\n"
 	"C command \"NOOP\\r\\n\" +pipelined\n"
 	"S reply 250 to NOOP\n"},
+    {.name = "while a line of the client's is awaited it is nobody's turn",
+	.script = {GREETED, C("AUTH LOGIN\r\n"), S("334 VXNlcm5hbWU6\r\n"), NO_TURN, C("*\r\n"), NO_TURN,
+	    S("501 cancelled\r\n"), C("NOOP\r\n"), S("250 ok\r\n")},
+	.trace =
+	GREETED_SAID
+	"C command \"AUTH LOGIN\\r\\n\"\n"
+	"S reply 334 to AUTH\n"
+	"C auth-line of AUTH \"*\\r\\n\"\n"
+	"S reply 501 to AUTH\n"
+	"C command \"NOOP\\r\\n\"\n"
+	"S reply 250 to NOOP\n"},
     {.name = "AUTH refused: credentials sent all the same are secret until the next known verb",
 	.script = {GREETED, C("AUTH LOGIN\r\nYQ==\r\nYg==\r\n"), S("504 no\r\n"), S("500 a\r\n500 b\r\n"),
 	    C("NOOP\r\nYg==\r\n")},
@@ -101,6 +112,19 @@ static const struct dialogue_case cases[] = {
 	"C command \"Yg==\\r\\n\" +pipelined\n"
 	"- NOOP client=1 server=1\n"
 	"- unknown client=1 server=1\n"},
+    {.name = "AUTH played by a rule, step by step",
+	.script = {GREETED, KEEP, C("AUTH LOGIN\r\n"), ANSWER(334), NO_TURN, KEEP, C("YQ==\r\n"), ANSWER(334),
+	    KEEP, C("Yg==\r\n"), ANSWER(535), C("QUIT\r\n"), S("221 bye\r\n")},
+	.trace =
+	GREETED_SAID
+	"C command \"AUTH LOGIN\\r\\n\"\n"
+	"P 334 to AUTH\n"
+	"C auth-line of AUTH \"YQ==\\r\\n\"\n"
+	"P 334 to AUTH\n"
+	"C auth-line of AUTH \"Yg==\\r\\n\"\n"
+	"P 535 to AUTH\n"
+	"C command \"QUIT\\r\\n\"\n"
+	"S reply 221 to QUIT\n"},
     {.name = "the server's 334 turned into a refusal",
 	.script = {GREETED, C("AUTH LOGIN\r\n"), TELL(454), S("334 VXNlcm5hbWU6\r\n"), C("NOOP\r\n")},
 	.trace =
@@ -237,6 +261,17 @@ static const struct dialogue_case cases[] = {
 	"C command \"EHLO c\\r\\n\"\n"
 	"S reply 220 to CONNECT(inserted)\n"
 	"S reply 250 to EHLO\n"},
+    {.name = "what only we are owed does not keep the client waiting",
+	.script = {NO_GREETING(true), ANSWER(220), KEEP, C("EHLO c\r\n"), ANSWER(250), INSERT(NOOP), KEEP, C("QUIT\r\n"),
+	    ANSWER(221), NO_TURN, LOSE, LOSE, S("220 mx\r\n250 ok\r\n")},
+	.trace =
+	"P 220 to CONNECT\n"
+	"C command \"EHLO c\\r\\n\"\n"
+	"P 250 to EHLO\n"
+	"C command \"QUIT\\r\\n\"\n"
+	"P 221 to QUIT\n"
+	"S reply 220 to CONNECT(inserted)\n"
+	"S reply 250 to NOOP(inserted)\n"},
     {.name = "what is behind a held command waits with it",
 	.script = {GREETED, HOLD_COMMAND, C("NOOP\r\nQUIT\r\n"), CLIENT_WAITS(SMTP_UNSETTLED), RELEASE_COMMAND, S("250 ok\r\n")},
 	.trace =

@@ -379,6 +379,24 @@ static const struct dialogue_case cases[] = {
 	"P 452 to CONTENT\n"
 	"P 452 to CONTENT\n",
 	.lmtp = true},
+    {.name = "LMTP: recipients are counted when all are known, though a forged reply is still to go out",
+	.script = {GREETED, FORWARD, FORWARD, KEEP, C("MAIL\r\nRCPT\r\nRCPT\r\nBDAT 0 LAST\r\nMAIL\r\n"), S("250 ok\r\n250 ok\r\n"), HOLD_REPLY,
+	    S("250 one\r\n"), ANSWER(250), NO_TURN, RELEASE_REPLY, ANSWER(451), NO_TURN, S("250 ok\r\n")},
+	.trace =
+	GREETED_SAID
+	"C command \"MAIL\\r\\n\"\n"
+	"C command \"RCPT\\r\\n\" +pipelined\n"
+	"C command \"RCPT\\r\\n\" +pipelined\n"
+	"C command \"BDAT 0 LAST\\r\\n\" +pipelined\n"
+	"C end of CONTENT \"\"\n"
+	"C command \"MAIL\\r\\n\" +pipelined\n"
+	"S reply 250 to MAIL\n"
+	"S reply 250 to RCPT\n"
+	"S reply 250 to CONTENT\n"
+	"P 250 to RCPT\n"
+	"P 451 to CONTENT\n"
+	"S reply 250 to MAIL\n",
+	.lmtp = true},
     {.name = "LMTP with nobody to deliver to: one reply",
 	.script = {GREETED, C("MAIL\r\nRCPT\r\nBDAT 1 LAST\r\nxNOOP\r\n"), S("250 ok\r\n550 no\r\n503 no\r\n250 ok\r\n")},
 	.trace =
