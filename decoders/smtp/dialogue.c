@@ -339,6 +339,18 @@ auth_line_settled(struct smtp_dialogue *d, const struct smtp_fate *fate)
 	}
 }
 
+/* Between the octets of a reply that was cut nothing else can go to the client. */
+static void
+server_line_settled(struct smtp_dialogue *d, enum smtp_unit_type type, const struct smtp_fate *fate)
+{
+	struct smtp_stream *stream = &d->stream[SMTP_SERVER];
+
+	if (type != SMTP_UNIT_REST)
+		stream->in_reply = stream->rest != 0 && fate->forwarded && !stream->gone;
+	else if (stream->rest == 0)
+		stream->in_reply = false;
+}
+
 struct smtp_exchange *
 smtp_dialogue_settle(struct smtp_dialogue *d, enum smtp_side from, const struct smtp_fate *fate)
 {
@@ -349,6 +361,8 @@ smtp_dialogue_settle(struct smtp_dialogue *d, enum smtp_side from, const struct 
 
 	assert(stream->unsettled != 0);
 	stream->unsettled = 0;
+	if (from == SMTP_SERVER)
+		server_line_settled(d, type, fate);
 	switch (type) {
 	case SMTP_UNIT_COMMAND:
 		e = command_settled(d, fate);
@@ -392,7 +406,9 @@ smtp_dialogue_turn(struct smtp_dialogue *d)
 
 	drop_finished(d);
 	e = first_owed(d, SMTP_CLIENT);
-	return e == NULL || e->server_owes > 0 || e->chunk_open || e->serial == d->auth ? NULL : e;
+	if (e == NULL || e->server_owes > 0 || e->chunk_open || e->serial == d->auth)
+		return NULL;
+	return d->stream[SMTP_SERVER].in_reply ? NULL : e;
 }
 
 void
@@ -440,10 +456,13 @@ smtp_dialogue_aside(struct smtp_dialogue *d, void *note)
 void
 smtp_dialogue_server_gone(struct smtp_dialogue *d)
 {
+	struct smtp_stream *stream = &d->stream[SMTP_SERVER];
 	struct smtp_exchange *e;
 
 	for (uint32_t n = 0; (e = smtp_queue_nth(&d->queue, n)) != NULL; n++)
 		e->server_owes = 0;
+	stream->gone = true;
+	stream->in_reply = false;
 	drop_finished(d);
 }
 

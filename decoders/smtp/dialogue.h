@@ -102,6 +102,8 @@ struct smtp_stream {
 	uint16_t marks;         /* of the unit, known at its first octet */
 	uint16_t code;          /* the unsettled reply's */
 	bool     started;
+	bool     in_reply;      /* of a reply that was cut, the client has been sent the start and awaits the rest */
+	bool     gone;          /* the server will say nothing more */
 	bool     after_cr;      /* the part of a cut line that is out ends in a CR */
 };
 
@@ -168,7 +170,7 @@ struct smtp_exchange *smtp_dialogue_settle(struct smtp_dialogue *d, enum smtp_si
  * The first exchange for which the client is owed something, if nothing more can come from
  * the server for it: the forged reply for it may go out now, and is then reported with
  * smtp_dialogue_answered. NULL: nobody's turn; it is the client's while its answer to a 334
- * is awaited.
+ * is awaited, and the server's while the rest of a reply that was cut is coming.
  */
 struct smtp_exchange *smtp_dialogue_turn(struct smtp_dialogue *d);
 

@@ -147,6 +147,18 @@ static const struct dialogue_case cases[] = {
 	"S not-reply \"" LONG_64 "\" +cut\n"
 	"S rest \"" LONG_64 "\\r\\n\" last\n"
 	"S reply 250 to NOOP\n"},
+    {.name = "a forged reply does not go out inside a reply that is still coming",
+	.script = {GREETED, FORWARD, KEEP, C("MAIL\r\nRCPT\r\n"), S("250 " LONG_64 "x"), NO_TURN, S("x"), NO_TURN,
+	    S("x\r\n"), ANSWER(421)},
+	.trace =
+	GREETED_SAID
+	"C command \"MAIL\\r\\n\"\n"
+	"C command \"RCPT\\r\\n\" +pipelined\n"
+	"S reply 250 to MAIL +cut\n"
+	"S rest \"0123x\"\n"
+	"S rest \"x\"\n"
+	"S rest \"x\\r\\n\" last\n"
+	"P 421 to RCPT\n"},
     {.name = "a cut reply that the client does not get keeps nobody waiting",
 	.script = {GREETED, C("NOOP\r\n"), WITHHOLD, S("250 " LONG_64), ANSWER(421), S("\r\n")},
 	.trace =
