@@ -457,10 +457,12 @@ void
 smtp_dialogue_server_gone(struct smtp_dialogue *d)
 {
 	struct smtp_stream *stream = &d->stream[SMTP_SERVER];
+	uint64_t held = stream->unsettled == 1 + SMTP_UNIT_REPLY ? stream->of : 0;
 	struct smtp_exchange *e;
 
+	/* A reply that waits for its verdict has been said all the same. */
 	for (uint32_t n = 0; (e = smtp_queue_nth(&d->queue, n)) != NULL; n++)
-		e->server_owes = 0;
+		e->server_owes = e->serial == held;
 	stream->gone = true;
 	stream->in_reply = false;
 	drop_finished(d);

@@ -272,6 +272,24 @@ static const struct dialogue_case cases[] = {
 	"P 221 to QUIT\n"
 	"S reply 220 to CONNECT(inserted)\n"
 	"S reply 250 to NOOP(inserted)\n"},
+    {.name = "the server goes while its last reply is held: that reply is still to come",
+	.script = {GREETED, C("NOOP\r\nQUIT\r\n"), S("250 ok\r\n"), HOLD_REPLY, S("221 bye\r\n"), SERVER_GONE, NO_TURN,
+	    RELEASE_REPLY, NO_TURN},
+	.trace =
+	GREETED_SAID
+	"C command \"NOOP\\r\\n\"\n"
+	"C command \"QUIT\\r\\n\" +pipelined\n"
+	"S reply 250 to NOOP\n"
+	"S reply 221 to QUIT\n"},
+    {.name = "the server goes while a reply is held that is not its last",
+	.script = {GREETED, C("NOOP\r\nQUIT\r\n"), HOLD_REPLY, S("250 ok\r\n"), SERVER_GONE, NO_TURN,
+	    RELEASE_REPLY, ANSWER(221), NO_TURN},
+	.trace =
+	GREETED_SAID
+	"C command \"NOOP\\r\\n\"\n"
+	"C command \"QUIT\\r\\n\" +pipelined\n"
+	"S reply 250 to NOOP\n"
+	"P 221 to QUIT\n"},
     {.name = "what is behind a held command waits with it",
 	.script = {GREETED, HOLD_COMMAND, C("NOOP\r\nQUIT\r\n"), CLIENT_WAITS(SMTP_UNSETTLED), RELEASE_COMMAND, S("250 ok\r\n")},
 	.trace =
