@@ -167,10 +167,6 @@ client_told(struct smtp_dialogue *d, struct smtp_exchange *e, uint16_t code)
 		if (code == 220)
 			d->handover = true;
 		break;
-	case SMTP_LHLO:
-		if (code / 100 == 2)
-			d->lmtp = true;
-		break;
 	default:
 		break;
 	}
@@ -188,11 +184,15 @@ count_accepted(struct smtp_dialogue *d, const struct smtp_exchange *e, enum smtp
 	case SMTP_RCPT:
 		d->accepted[column]++;
 		break;
+	case SMTP_LHLO:
+		/* Refused, it was a client that asked, and goes on with EHLO. */
+		d->lmtp = true;
+		d->accepted[column] = 0;
+		break;
 	case SMTP_MAIL:
 	case SMTP_RSET:
 	case SMTP_HELO:
 	case SMTP_EHLO:
-	case SMTP_LHLO:
 		d->accepted[column] = 0;
 		break;
 	default:
@@ -264,8 +264,6 @@ command_settled(struct smtp_dialogue *d, const struct smtp_fate *fate)
 		if (fate->owed && (d->verb == SMTP_DATA || d->verb == SMTP_AUTH || d->verb == SMTP_STARTTLS))
 			d->undecided = e->serial;
 	}
-	if (d->verb == SMTP_LHLO)
-		d->lmtp = true;
 	if (d->verb == SMTP_BDAT && d->chunk_valid) {
 		smtp_content_begin_chunk(&d->content, d->chunk, d->chunk_last);
 		d->in_content = d->chunk > 0 || d->chunk_last;

@@ -397,6 +397,25 @@ static const struct dialogue_case cases[] = {
 	"P 451 to CONTENT\n"
 	"S reply 250 to MAIL\n",
 	.lmtp = true},
+    {.name = "LHLO refused: it is SMTP, with one reply for all",
+	.script = {GREETED, C("LHLO c\r\nMAIL\r\nRCPT\r\nRCPT\r\nDATA\r\n"), S("500 what\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n"),
+	    C(".\r\nNOOP\r\n"), S("250 ok\r\n250 noop\r\n")},
+	.trace =
+	GREETED_SAID
+	"C command \"LHLO c\\r\\n\"\n"
+	"C command \"MAIL\\r\\n\" +pipelined\n"
+	"C command \"RCPT\\r\\n\" +pipelined\n"
+	"C command \"RCPT\\r\\n\" +pipelined\n"
+	"C command \"DATA\\r\\n\" +pipelined\n"
+	"S reply 500 to LHLO\n"
+	"S reply 250 to MAIL\n"
+	"S reply 250 to RCPT\n"
+	"S reply 250 to RCPT\n"
+	"S reply 354 to DATA\n"
+	"C end \".\\r\\n\"\n"
+	"C command \"NOOP\\r\\n\" +pipelined\n"
+	"S reply 250 to CONTENT\n"
+	"S reply 250 to NOOP\n"},
     {.name = "LMTP with nobody to deliver to: one reply",
 	.script = {GREETED, C("MAIL\r\nRCPT\r\nBDAT 1 LAST\r\nxNOOP\r\n"), S("250 ok\r\n550 no\r\n503 no\r\n250 ok\r\n")},
 	.trace =
