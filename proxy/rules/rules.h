@@ -72,6 +72,7 @@ struct rules_run {
 	uint32_t  transaction;          /* number of the transaction, for doses per transaction */
 	bool      passed;               /* `pass`: no more rules for this session */
 	struct rules_tag *tags;         /* the session's own tags, owned */
+	struct counter   *counters;     /* of doses per session and per transaction, owned */
 };
 
 /* Prepares for a session with this number; clear frees its tags and what doses kept for it. */
@@ -149,7 +150,7 @@ struct step {
 struct verdict {
 	struct step *steps;             /* in the arena */
 	size_t       step_count;
-	struct view  octets;            /* STEP_CHANGE: the unit as it is to go on, line ends included; else .at NULL */
+	struct view  octets;            /* the unit as STEP_CHANGE left it, line ends included; .at NULL: it is what it was */
 };
 
 /*

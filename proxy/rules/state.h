@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* Counts as judging sees them; rules.h says what they are to others. */
+#ifndef RULES_STATE_H
+#define RULES_STATE_H
+
+#include "proxy/rules/counts.h"
+#include "proxy/rules/ruleset.h"
+
+/* What a dose counts. For a window or a transaction that is over it starts anew. */
+struct counter {
+	uint64_t number;
+	uint64_t since_us;      /* of the first in its window */
+	uint32_t transaction;   /* scope transaction: whose count it is */
+};
+
+struct rule_state {
+	uint64_t        matched, skipped, acted;
+	struct counter *own;    /* doses per rule, by their slot */
+	struct counts   keyed;  /* doses per client, sender, recipient */
+	struct counts   throws; /* throws by history */
+	bool            told;   /* that keys are forgotten */
+};
+
+struct rules_state {
+	const struct ruleset *rules;    /* borrowed */
+	uint64_t              seed;
+	struct rule_state    *rule;     /* by number */
+	struct counts         tags;     /* tags of clients: time_us is when they end */
+	struct pattern_user  *user;
+	bool                  told_tags, told_pattern;
+};
+
+#endif
