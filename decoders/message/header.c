@@ -90,7 +90,7 @@ header_find(struct view header, struct view name, struct view *value)
 		/* White space may stand before the colon (RFC 5322 4.5). */
 		while (colon < line.len && is_blank(line.at[colon]))
 			colon++;
-		if (colon == line.len || line.at[colon] != ':' || !view_starts_nocase(line, name)) {
+		if (colon >= line.len || line.at[colon] != ':' || !view_starts_nocase(line, name)) {
 			header = view_from(header, len);
 			continue;
 		}

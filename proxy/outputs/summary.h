@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all sessions came to: an event sink that counts, and prints the counts when the program
+ * ends (a summary) or a session does (--sessions).
+ */
+#ifndef OUTPUTS_SUMMARY_H
+#define OUTPUTS_SUMMARY_H
+
+#include <stdio.h>
+
+#include "proxy/sessions/event.h"
+
+struct summary;
+
+struct summary *summary_new(void);      /* never NULL: out of memory ends the program */
+void summary_free(struct summary *summary);
+struct event_sink summary_sink(struct summary *summary);
+
+/* From now on each session that was opened gets a line when it is closed. Borrows out. */
+void summary_sessions_to(struct summary *summary, FILE *out);
+
+/* Totals, the findings that were made, and the rules that EVENT_RULE_SUMMARY told of. */
+void summary_print(const struct summary *summary, FILE *out);
+
+/* The highest severity of all findings so far, enum finding_severity; -1: there were none. */
+int summary_worst_finding(const struct summary *summary);
+
+#endif
