@@ -43,7 +43,7 @@ struct sink_server {
 	struct event_base                 *base;
 	struct evconnlistener             *listener;    /* NULL: none */
 	struct event                      *retry;       /* accepting stopped for want of descriptors */
-	TAILQ_HEAD(, connection)           connections;
+	TAILQ_HEAD(connections, connection) connections;
 	uint32_t                           count;
 	uint16_t                           port;
 	struct timeval                     idle;
