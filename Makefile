@@ -25,16 +25,13 @@ RULES    := $(sort $(wildcard samples/rules/*.rules))
 MANUALS  := $(sort $(wildcard proxy/*.[1-8]))
 object    = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
-# These are pulled from the archive if they are there; until then main.c has weak ones.
-ROOMS    := proxy sink
-
 # Builds beside the usual one (sanitizers, another compiler) leave ./smtpscope alone.
 all: $(if $(filter build,$(BUILD)),smtpscope,$(BUILD)/smtpscope)
 
 smtpscope: $(BUILD)/smtpscope
 	@cp $< $@
 $(BUILD)/smtpscope: $(BUILD)/proxy/main.o $(BUILD)/libproxy.a $(BUILD)/libdecoders.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(ROOMS:%=-Wl,-u,%_command) $(filter %.a,$^) $^ $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/libdecoders.a: $(call object,$(DECODERS))
 $(BUILD)/libproxy.a: $(call object,$(PROGRAM))
 $(BUILD)/libhelpers.a: $(call object,$(HELPERS))

@@ -10,16 +10,6 @@
 #include "proxy/help.h"
 #include "proxy/options.h"
 
-/* Until the last of the rooms is there, the program links without it. */
-#define UNTIL_THERE(name) \
-	__attribute__((weak)) int name(const struct options *options) \
-	{ \
-		fprintf(stderr, "smtpscope: %s is not there yet\n", options->command); \
-		return EXIT_USAGE; \
-	}
-UNTIL_THERE(proxy_command)
-UNTIL_THERE(sink_command)
-
 static int
 run(const struct options *options)
 {

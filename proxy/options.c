@@ -86,7 +86,7 @@ static const struct options_entry table[] = {
     {0,   "max-content",     "SIZE",     P,     0,     OPTION_SIZE,     FIELD(max_content), 16 * MIB, 0, GIB,
 	"how much of a last chunk is withheld for a rule at CONTENT-END"},
     {0,   "max-sessions",    "N",        P,     0,     OPTION_NUMBER,   FIELD(max_sessions), 4096, 1, 1000000,
-	"sessions at once; more wait to be accepted"},
+	"sessions at once; one more is answered 421"},
     {0,   "max-size",        "SIZE",     K,     0,     OPTION_SIZE,     FIELD(max_size), 32 * MIB, 1, 1024 * GIB,
 	"the largest message that is taken, as SIZE announces it"},
     {0,   "save-messages",   "DIR",      K,     P | D | W, OPTION_TEXT, FIELD(save_messages),

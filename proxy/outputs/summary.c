@@ -279,7 +279,7 @@ put(void *to, const struct event *event)
 {
 	struct summary *summary = to;
 
-	if (summary->first_us == 0)
+	if (summary->first_us == 0 && event->type != EVENT_RULE_SUMMARY)
 		summary->first_us = event->time_us;
 	if (event->type != EVENT_RULE_SUMMARY && event->time_us > summary->last_us)
 		summary->last_us = event->time_us;

@@ -15,7 +15,8 @@ struct upstreams {
 	uint64_t          connect_timeout_us;
 	char             *servers;      /* of names; owned; NULL: this host's */
 	struct resolver  *resolver;     /* made for the first name */
-	union url_address sink;
+	bool            (*take)(void *to, int fd);      /* URL_SINK */
+	void             *take_to;
 	size_t            count;
 	struct url        url[];
 };
@@ -61,9 +62,10 @@ upstreams_free(struct upstreams *upstreams)
 }
 
 void
-upstreams_set_sink(struct upstreams *upstreams, const union url_address *address)
+upstreams_set_sink(struct upstreams *upstreams, bool (*take)(void *to, int fd), void *to)
 {
-	upstreams->sink = *address;
+	upstreams->take = take;
+	upstreams->take_to = to;
 }
 
 const struct url *
@@ -249,6 +251,31 @@ start_attempt(struct dial *dial)
 	return is_decided(dial, error == EINPROGRESS ? ENOMEM : error);
 }
 
+/* The built-in server needs no port, where others might find it. False: it cannot be had. */
+static bool
+connect_sink(struct dial *dial)
+{
+	struct upstreams *upstreams = dial->upstreams;
+	struct dialler dialler = dial->dialler;
+	const char *why = "it takes no more sessions";
+	int ends[2];
+
+	dial->started_us = worker_now(upstreams->worker);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) {
+		why = strerror(errno);
+	} else if (upstreams->take(upstreams->take_to, ends[1])) {
+		tell(dial, VIEW("sink"), "connected", VIEW_NONE);
+		end(dial);
+		dialler.connected(dialler.to, ends[0]);
+		return true;
+	} else {
+		close(ends[0]);
+	}
+	set_reason(dial, VIEW("sink"), why);
+	tell(dial, VIEW("sink"), "unreachable", view_of(why));
+	return false;
+}
+
 static void
 name_failed(struct dial *dial, const char *why)
 {
@@ -297,14 +324,13 @@ ask_for_name(struct dial *dial, const struct url *url)
 	return true;
 }
 
-/* The next address of the same name, or the next URL. False: there is none. */
+/* The next address of the same name (*url is NULL), or the next URL. False: there is none. */
 static bool
-next_address(struct dial *dial, const struct url **name)
+next_address(struct dial *dial, const struct url **url)
 {
 	const struct upstreams *upstreams = dial->upstreams;
-	const struct url *url;
 
-	*name = NULL;
+	*url = NULL;
 	if (dial->next_node != NULL) {
 		memcpy(&dial->address, dial->next_node->ai_addr, dial->next_node->ai_addrlen);
 		url_address_set_port(&dial->address, upstreams->url[dial->next_url - 1].port);
@@ -316,13 +342,8 @@ next_address(struct dial *dial, const struct url **name)
 	dial->found = NULL;
 	if (dial->next_url == upstreams->count)
 		return false;
-	url = &upstreams->url[dial->next_url++];
-	if (url->scheme == URL_SINK)
-		dial->address = upstreams->sink;
-	else if (url->numeric)
-		dial->address = url->address;
-	else
-		*name = url;
+	*url = &upstreams->url[dial->next_url++];
+	dial->address = (*url)->address;
 	return true;
 }
 
@@ -332,10 +353,11 @@ go_on(struct dial *dial)
 {
 	struct dialler dialler = dial->dialler;
 	char reason[sizeof dial->reason];
-	const struct url *name;
+	const struct url *url;
 
-	while (next_address(dial, &name)) {
-		if (name != NULL ? ask_for_name(dial, name) : start_attempt(dial))
+	while (next_address(dial, &url)) {
+		if (url != NULL && url->scheme == URL_SINK ? connect_sink(dial)
+		    : url != NULL && !url->numeric ? ask_for_name(dial, url) : start_attempt(dial))
 			return;
 	}
 	memcpy(reason, dial->reason, sizeof reason);

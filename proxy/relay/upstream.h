@@ -20,8 +20,11 @@ struct upstreams *upstreams_new(struct worker *worker, const struct url *urls, s
     uint64_t connect_timeout_us, const char *servers);
 void upstreams_free(struct upstreams *upstreams);
 
-/* Where the built-in server listens: the address behind every URL_SINK. */
-void upstreams_set_sink(struct upstreams *upstreams, const union url_address *address);
+/*
+ * Who serves URL_SINK: take gets one end of a pair of sockets, which is its own then; false:
+ * it cannot, and has closed it.
+ */
+void upstreams_set_sink(struct upstreams *upstreams, bool (*take)(void *to, int fd), void *to);
 
 /* The first one, as its URL says: what a session's server is called. */
 const struct url *upstreams_first(const struct upstreams *upstreams);

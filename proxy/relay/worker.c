@@ -55,33 +55,3 @@ worker_scratch(struct worker *worker, size_t size)
 	worker->scratch_size = size;
 	return worker->scratch;
 }
-
-struct rulebook *
-rulebook_new(const struct session_config *config, struct ruleset *rules, struct rules_state *state)
-{
-	struct rulebook *rulebook = malloc(sizeof *rulebook);
-
-	if (rulebook == NULL)
-		abort();
-	*rulebook = (struct rulebook){.config = *config, .rules = rules, .state = state, .users = 1};
-	rulebook->config.rules = rules;
-	rulebook->config.rules_state = state;
-	return rulebook;
-}
-
-struct rulebook *
-rulebook_use(struct rulebook *rulebook)
-{
-	rulebook->users++;
-	return rulebook;
-}
-
-void
-rulebook_release(struct rulebook *rulebook)
-{
-	if (--rulebook->users > 0)
-		return;
-	rules_state_free(rulebook->state);
-	ruleset_free(rulebook->rules);
-	free(rulebook);
-}

@@ -9,22 +9,11 @@
 #include "proxy/relay/loop.h"
 
 #include "proxy/arena.h"
-#include "proxy/sessions/session.h"
+#include "proxy/relay/rulebook.h"
 
 struct pair;
 struct listeners;
 struct upstreams;
-
-/*
- * Rules in force, with their counts. A session keeps those that it began with, so a set
- * that was replaced lives on until its last session has ended.
- */
-struct rulebook {
-	struct session_config config;
-	struct ruleset       *rules;
-	struct rules_state   *state;
-	unsigned              users;    /* sessions, and the worker while it is in force */
-};
 
 struct worker {
 	struct event_base *base;        /* owned */
@@ -60,11 +49,5 @@ uint64_t worker_now(const struct worker *worker);
 
 /* The scratch buffer, with room for size octets at least. What was in it is gone. */
 char *worker_scratch(struct worker *worker, size_t size);
-
-/* Takes rules and state. */
-struct rulebook *rulebook_new(const struct session_config *config, struct ruleset *rules,
-    struct rules_state *state);
-struct rulebook *rulebook_use(struct rulebook *rulebook);
-void rulebook_release(struct rulebook *rulebook);
 
 #endif

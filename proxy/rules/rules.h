@@ -60,6 +60,9 @@ enum rules_need rules_need(const struct ruleset *rules, enum rules_place place, 
 bool ruleset_wants_header(const struct ruleset *rules);
 bool ruleset_wants_command_at_reply(const struct ruleset *rules);
 
+/* Whether any rule throws: by chance, or for the length of a delay. Then the seed matters. */
+bool ruleset_wants_seed(const struct ruleset *rules);
+
 /* Counts start at 0. Borrows rules. Seed as in --seed. */
 struct rules_state *rules_state_new(const struct ruleset *rules, uint64_t seed);
 void rules_state_free(struct rules_state *state);

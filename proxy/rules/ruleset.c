@@ -144,3 +144,13 @@ ruleset_wants_command_at_reply(const struct ruleset *rules)
 {
 	return rules->wants_command;
 }
+
+bool
+ruleset_wants_seed(const struct ruleset *rules)
+{
+	for (size_t i = 0; i < rules->count; i++) {
+		if (rules->rules[i].throws)
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `smtpscope proxy`: what a run is made of, in the order in which it is made and taken apart
+ * again, and what signals do to it.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "proxy/options.h"
+#include "proxy/relay/listener.h"
+#include "proxy/relay/pair.h"
+#include "proxy/relay/reporting.h"
+#include "proxy/relay/rulebook.h"
+#include "proxy/relay/upstream.h"
+#include "proxy/relay/worker.h"
+#include "proxy/sink/sink_server.h"
+
+#define LISTEN_DEFAULT "127.0.0.1:2525"
+
+struct urls {
+	struct url *at;
+	size_t      count;
+};
+
+struct proxy {
+	const struct options       *options;
+	struct urls                 listen, upstream;
+	struct worker               worker;
+	struct reporting            reporting;
+	struct sink_server_settings sink_settings;
+	struct sink_server         *sink;       /* NULL: no upstream is it */
+	struct loop_event           on_stop[2], on_reopen, on_reload, on_grace;
+	const char                 *stopped_by; /* for the sessions that are cut off; NULL: nothing has */
+};
+
+/* Reads URLs; all that are wrong are told. */
+static bool
+read_urls(struct urls *urls, const struct options_list *list, const char *missing, enum url_use use,
+    const char *option)
+{
+	uint16_t port = use == URL_LISTEN ? URL_PORT_PROXY : URL_PORT_SMTP;
+	char error[URL_ERROR_MAX];
+	bool good = true;
+
+	urls->count = list->count == 0 ? 1 : list->count;
+	urls->at = calloc(urls->count, sizeof *urls->at);
+	if (urls->at == NULL)
+		abort();
+	for (size_t i = 0; i < urls->count; i++) {
+		if (url_parse(list->count == 0 ? missing : list->at[i], use, port, &urls->at[i], error))
+			continue;
+		fprintf(stderr, "smtpscope: %s %s\n", option, error);
+		good = false;
+	}
+	return good;
+}
+
+/* A session is of one kind before it is known which of its servers is reached. */
+static bool
+are_of_one_kind(const struct urls *urls)
+{
+	for (size_t i = 1; i < urls->count; i++) {
+		if ((urls->at[i].scheme == URL_LMTP) == (urls->at[0].scheme == URL_LMTP))
+			continue;
+		fprintf(stderr, "smtpscope: --upstream %s and %s: either all servers speak LMTP or none does\n",
+		    urls->at[0].text, urls->at[i].text);
+		return false;
+	}
+	return true;
+}
+
+static bool
+has_sink(const struct urls *urls)
+{
+	for (size_t i = 0; i < urls->count; i++) {
+		if (urls->at[i].scheme == URL_SINK)
+			return true;
+	}
+	return false;
+}
+
+/* A session is two descriptors, and the usual soft limit is 1,024 of them. */
+static void
+raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static struct rulebook *
+load_rules(struct proxy *p)
+{
+	const struct options *options = p->options;
+	struct session_config config = {
+	    .events = reporting_sink(&p->reporting), .source = "proxy", .show_secrets = options->show_secrets,
+	    .max_line = (uint32_t)options->max_line, .max_content = options->max_content,
+	    .arena = &p->worker.arena};
+
+	return rulebook_load(&options->rules, options->seed, &config, stderr);
+}
+
+static void
+leave_loop(void *to)
+{
+	struct proxy *p = to;
+
+	event_base_loopbreak(p->worker.base);
+}
+
+static void
+grace_is_over(evutil_socket_t fd, short what, void *to)
+{
+	(void)fd;
+	(void)what;
+	leave_loop(to);
+}
+
+/* The first one lets sessions finish; the second one does not. */
+static void
+stop(evutil_socket_t number, short what, void *to)
+{
+	struct proxy *p = to;
+	uint64_t grace_us = p->options->grace_us;
+	struct timeval grace = {.tv_sec = (time_t)(grace_us / 1000000), .tv_usec = (suseconds_t)(grace_us % 1000000)};
+
+	(void)what;
+	if (p->stopped_by != NULL) {
+		leave_loop(p);
+		return;
+	}
+	p->stopped_by = number == SIGINT ? "stopped by SIGINT" : "stopped by SIGTERM";
+	listeners_stop(p->worker.listeners);
+	p->worker.stopping = true;
+	if (p->worker.pair_count == 0) {
+		leave_loop(p);
+		return;
+	}
+	if (p->options->quiet == 0)
+		fprintf(stderr, "smtpscope: stopping; %zu session%s may finish within %g s\n", p->worker.pair_count,
+		    p->worker.pair_count == 1 ? "" : "s", (double)grace_us / 1e6);
+	evtimer_add(&p->on_grace, &grace);
+}
+
+static void
+reopen(evutil_socket_t number, short what, void *to)
+{
+	struct proxy *p = to;
+
+	(void)number;
+	(void)what;
+	reporting_reopen(&p->reporting);
+}
+
+static void
+reload(evutil_socket_t number, short what, void *to)
+{
+	struct proxy *p = to;
+	struct rulebook *fresh = load_rules(p);
+
+	(void)number;
+	(void)what;
+	if (fresh == NULL) {
+		fprintf(stderr, "smtpscope: the rules in force stay as they were\n");
+		return;
+	}
+	rulebook_release(p->worker.rulebook);
+	p->worker.rulebook = fresh;
+	if (p->options->quiet == 0)
+		fprintf(stderr, "smtpscope: rules reloaded: %zu in force\n", ruleset_count(fresh->rules));
+}
+
+static bool
+take_signals(struct proxy *p)
+{
+	struct event_base *base = p->worker.base;
+
+	evsignal_assign(&p->on_stop[0], base, SIGINT, stop, p);
+	evsignal_assign(&p->on_stop[1], base, SIGTERM, stop, p);
+	evsignal_assign(&p->on_reopen, base, SIGUSR1, reopen, p);
+	evsignal_assign(&p->on_reload, base, SIGHUP, reload, p);
+	evtimer_assign(&p->on_grace, base, grace_is_over, p);
+	signal(SIGPIPE, SIG_IGN);       /* a reader of our output that has gone is a failed write */
+	if (event_add(&p->on_stop[0], NULL) == 0 && event_add(&p->on_stop[1], NULL) == 0 &&
+	    event_add(&p->on_reopen, NULL) == 0 && event_add(&p->on_reload, NULL) == 0)
+		return true;
+	fprintf(stderr, "smtpscope: cannot wait for signals: %s\n", strerror(errno));
+	return false;
+}
+
+static bool
+sink_takes(void *to, int fd)
+{
+	return sink_server_take(to, fd);
+}
+
+static bool
+start_sink(struct proxy *p)
+{
+	char error[SINK_SERVER_ERROR_MAX];
+
+	p->sink_settings = (struct sink_server_settings){
+	    .session = {.max_size = p->options->max_size}, .idle_us = SINK_SERVER_IDLE_US};
+	p->sink = sink_server_start(p->worker.base, NULL, 0, &p->sink_settings, error);
+	if (p->sink == NULL) {
+		fprintf(stderr, "smtpscope: the built-in server: %s\n", error);
+		return false;
+	}
+	upstreams_set_sink(p->worker.upstreams, sink_takes, p->sink);
+	return true;
+}
+
+/* Binds what is to be listened on, and sees to it that no session would come back to it. */
+static int
+start_listening(struct proxy *p)
+{
+	const struct url *own;
+	char error[URL_ERROR_MAX];
+
+	for (size_t i = 0; i < p->listen.count; i++) {
+		if (listeners_add(p->worker.listeners, &p->listen.at[i], error))
+			continue;
+		fprintf(stderr, "smtpscope: %s\n", error);
+		return EXIT_FAILED;
+	}
+	own = upstreams_find_own(p->worker.upstreams);
+	if (own == NULL)
+		return EXIT_DONE;
+	fprintf(stderr, "smtpscope: --upstream %s is this proxy's own listener; name the server behind it\n", own->text);
+	return EXIT_USAGE;
+}
+
+/* The loop has been left: what is still there is cut off, and what was counted is told. */
+static int
+finish(struct proxy *p, int code)
+{
+	const struct rulebook *rulebook = p->worker.rulebook;
+	int told;
+
+	pairs_stop(&p->worker, p->stopped_by != NULL ? p->stopped_by : "the proxy ends");
+	if (p->sink != NULL)
+		sink_server_stop(p->sink);
+	if (code == EXIT_DONE)
+		rulebook_summarize(rulebook, reporting_sink(&p->reporting), worker_now(&p->worker));
+	told = reporting_close(&p->reporting, code == EXIT_DONE);
+	if (p->worker.turned_away > 0)
+		fprintf(stderr, "smtpscope: %" PRIu64 " connection%s turned away: --max-sessions is %" PRIu64 "\n",
+		    p->worker.turned_away, p->worker.turned_away == 1 ? " was" : "s were", p->worker.max_sessions);
+	if (code != EXIT_DONE)
+		return code;
+	if (!rulebook_is_met(rulebook, stderr) && told == EXIT_DONE)
+		told = EXIT_UNMET;
+	return told;
+}
+
+/* With the rules loaded: from the first output to the last word. */
+static int
+run(struct proxy *p)
+{
+	struct worker *worker = &p->worker;
+	const struct options *options = p->options;
+	int code = EXIT_FAILED;
+
+	if (!reporting_open(&p->reporting, options, worker->base)) {
+		reporting_close(&p->reporting, false);
+		return EXIT_FAILED;
+	}
+	worker->rulebook->config.events = reporting_sink(&p->reporting);
+	if (ruleset_wants_seed(worker->rulebook->rules) && !options->seed_given)
+		fprintf(stderr, "smtpscope: --seed %" PRIu64 " gives the same chances again\n", options->seed);
+	raise_descriptors();
+	worker->listeners = listeners_new(worker, stderr);
+	worker->upstreams = upstreams_new(worker, p->upstream.at, p->upstream.count, options->connect_timeout_us, NULL);
+	worker->idle_timeout_us = options->idle_timeout_us;
+	worker->max_sessions = options->max_sessions;
+	worker->stopped = leave_loop;
+	worker->stopped_to = p;
+	if (take_signals(p) && (!has_sink(&p->upstream) || start_sink(p)))
+		code = start_listening(p);
+	if (code == EXIT_DONE && event_base_dispatch(worker->base) < 0) {
+		fprintf(stderr, "smtpscope: the event loop failed: %s\n", strerror(errno));
+		code = EXIT_FAILED;
+	}
+	code = finish(p, code);
+	listeners_free(worker->listeners);
+	upstreams_free(worker->upstreams);
+	return code;
+}
+
+int
+proxy_command(const struct options *options)
+{
+	struct proxy p = {.options = options};
+	bool good = read_urls(&p.listen, &options->listen, LISTEN_DEFAULT, URL_LISTEN, "--listen");
+	int code = EXIT_USAGE;
+
+	good = read_urls(&p.upstream, &options->upstream, "sink", URL_UPSTREAM, "--upstream") && good;
+	if (good && are_of_one_kind(&p.upstream)) {
+		code = EXIT_FAILED;
+		if (!worker_init(&p.worker))
+			fprintf(stderr, "smtpscope: no event loop: %s\n", strerror(errno));
+		else if ((p.worker.rulebook = load_rules(&p)) == NULL)
+			code = EXIT_USAGE;
+		else
+			code = run(&p);
+		worker_clear(&p.worker);
+	}
+	free(p.listen.at);
+	free(p.upstream.at);
+	return code;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The outputs of a run on its loop: opened as the options say, given each event, flushed
+ * soon after, closed with a word about what was lost.
+ */
+#ifndef RELAY_REPORTING_H
+#define RELAY_REPORTING_H
+
+#include "proxy/options.h"
+#include "proxy/outputs/fanout.h"
+#include "proxy/outputs/output.h"
+#include "proxy/outputs/summary.h"
+#include "proxy/relay/loop.h"
+
+struct reporting {
+	const struct options *options;
+	struct output        *output[2];        /* -o (or standard output), --json; NULL: none */
+	struct summary       *summary;
+	struct fanout         fanout;
+	struct event_sink     all;              /* fanout's */
+	struct loop_event     timer;
+	struct timeval        flush_after;
+	bool                  armed;
+};
+
+/* Borrows options and base. False: an output cannot be opened; it was said on stderr. Close it either way. */
+bool reporting_open(struct reporting *reporting, const struct options *options, struct event_base *base);
+
+/* Where the sessions' events go. */
+struct event_sink reporting_sink(struct reporting *reporting);
+
+/* SIGUSR1: files are closed and opened again by their names. */
+void reporting_reopen(struct reporting *reporting);
+
+/*
+ * Writes what waits, frees; of a run that came to its end (done) prints the summary where it
+ * was asked for or is due. Returns an exit code: EXIT_FAILED where events were lost,
+ * EXIT_UNMET for --fail-on.
+ */
+int reporting_close(struct reporting *reporting, bool done);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* Rules in force, and what they came to. */
+#include "proxy/relay/rulebook.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+struct rulebook *
+rulebook_load(const struct options_list *files, uint64_t seed, const struct session_config *config, FILE *err)
+{
+	struct ruleset *rules = ruleset_load(files->at, files->count, err);
+	struct rulebook *rulebook;
+
+	if (rules == NULL)
+		return NULL;
+	rulebook = malloc(sizeof *rulebook);
+	if (rulebook == NULL)
+		abort();
+	*rulebook = (struct rulebook){.config = *config, .rules = rules, .users = 1};
+	rulebook->state = rules_state_new(rules, seed);
+	rulebook->config.rules = rules;
+	rulebook->config.rules_state = rulebook->state;
+	return rulebook;
+}
+
+struct rulebook *
+rulebook_use(struct rulebook *rulebook)
+{
+	rulebook->users++;
+	return rulebook;
+}
+
+void
+rulebook_release(struct rulebook *rulebook)
+{
+	if (--rulebook->users > 0)
+		return;
+	rules_state_free(rulebook->state);
+	ruleset_free(rulebook->rules);
+	free(rulebook);
+}
+
+void
+rulebook_summarize(const struct rulebook *rulebook, struct event_sink events, uint64_t time_us)
+{
+	for (size_t i = 0; i < ruleset_count(rulebook->rules); i++) {
+		struct event event = {.type = EVENT_RULE_SUMMARY, .time_us = time_us};
+		struct rules_count count;
+
+		rules_state_count(rulebook->state, i, &count);
+		event.as.rule_summary.rule = count.rule;
+		event.as.rule_summary.matched = count.matched;
+		event.as.rule_summary.skipped = count.skipped;
+		event.as.rule_summary.acted = count.acted;
+		events.put(events.to, &event);
+	}
+}
+
+bool
+rulebook_is_met(const struct rulebook *rulebook, FILE *err)
+{
+	bool met = true;
+
+	for (size_t i = 0; i < ruleset_count(rulebook->rules); i++) {
+		struct rules_count count;
+
+		rules_state_count(rulebook->state, i, &count);
+		if (!count.expected || count.met)
+			continue;
+		fprintf(err, "%s: rule \"%s\": expected %s, and it matched %" PRIu64 " time%s\n", count.at, count.rule,
+		    count.expectation, count.matched, count.matched == 1 ? "" : "s");
+		met = false;
+	}
+	return met;
+}

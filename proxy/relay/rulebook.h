@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rules in force, with their counts and all else that sessions have in common. A session
+ * keeps the book that it began with, so one that was replaced (SIGHUP) lives on until its
+ * last session has ended.
+ */
+#ifndef RELAY_RULEBOOK_H
+#define RELAY_RULEBOOK_H
+
+#include <stdio.h>
+
+#include "proxy/options.h"
+#include "proxy/sessions/session.h"
+
+struct rulebook {
+	struct session_config config;   /* rules and rules_state in it are owned */
+	struct ruleset       *rules;
+	struct rules_state   *state;
+	unsigned              users;    /* sessions, and the worker while it is in force */
+};
+
+/*
+ * Loads the rule files. NULL: their errors were written to err. Copies config, whose rules and
+ * rules_state are filled in.
+ */
+struct rulebook *rulebook_load(const struct options_list *files, uint64_t seed,
+    const struct session_config *config, FILE *err);
+
+struct rulebook *rulebook_use(struct rulebook *rulebook);
+void rulebook_release(struct rulebook *rulebook);
+
+/* Puts a rule-summary event for each rule. */
+void rulebook_summarize(const struct rulebook *rulebook, struct event_sink events, uint64_t time_us);
+
+/* Says on err which `expect` was not met. True: all were. */
+bool rulebook_is_met(const struct rulebook *rulebook, FILE *err);
+
+#endif
