@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The one place of the version: --version and the built-in server's greeting say it. */
+/* The one place of the version. */
 #ifndef PROXY_VERSION_H
 #define PROXY_VERSION_H
 

@@ -58,7 +58,7 @@ static const struct {
     {"smtpscope proxy --lisen=x:1", "unknown option --lisen (did you mean --listen?)"},
     {"smtpscope proxy --frobnicate", "'smtpscope help proxy' lists them"},
     {"smtpscope proxy -X", "unknown option -X"},
-    {"smtpscope proxy --max 5", "--max may be --max-line, --max-content or --max-sessions: write more of it"},
+    {"smtpscope proxy --max 5", "--max may be --max-line, --max-content, --max-sessions or --max-size: write more of it"},
     {"smtpscope proxy -l", "-l, --listen needs a value: --listen URL"},
     {"smtpscope proxy --grace", "--grace needs a value: --grace DURATION"},
     {"smtpscope proxy -l ''", "the URL is empty"},
@@ -89,7 +89,7 @@ static const struct {
     {"smtpscope sink -u x:1", "-u, --upstream is no option of sink; proxy takes it"},
     {"smtpscope sink --rules=x", "-r, --rules is no option of sink; proxy and check take it"},
     {"smtpscope check -l x:1 a", "-l, --listen is no option of check; proxy and sink take it"},
-    {"smtpscope proxy --max-size 5", "--max-size is no option of proxy; sink takes it"},
+    {"smtpscope check --max-size 5", "--max-size is no option of check; proxy and sink take it"},
     {"smtpscope proxy a.rules", "what is \"a.rules\" for? rule files are given with -r"},
     {"smtpscope check", "check needs an operand: smtpscope check FILE..."},
     {"smtpscope explain", "explain needs an operand"},
@@ -197,7 +197,7 @@ START_TEST(values)
 	ck_assert_uint_eq(options.max_size, 10 * 1024 * 1024);
 	options_free(&options);
 
-	ck_assert_int_eq(reading("smtpscope proxy --fail-on warning --max-sess 7 --max-line 1KiB --max-content 0"), ASKED_RUN);
+	ck_assert_int_eq(reading("smtpscope proxy --fail-on warning --max-ses 7 --max-line 1KiB --max-content 0"), ASKED_RUN);
 	ck_assert_int_eq(options.fail_on, FINDING_WARNING);
 	ck_assert_uint_eq(options.max_sessions, 7);
 	ck_assert_uint_eq(options.max_line, 1024);
