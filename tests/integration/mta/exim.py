@@ -41,6 +41,7 @@ recipients:
        message = relay not permitted
   deny ! verify = recipient
        message = Unknown user
+       log_message = Unknown user
   accept
 content:
   accept
@@ -116,6 +117,12 @@ class Exim:
         """The message id in the final reply of an Exim server."""
         return re.search(r"id=(\S+)", reply)[1]
 
+    def refusal(self, recipient):
+        """The reply that was logged for the last RCPT of recipient that was refused."""
+        pattern = re.compile(rf" rejected RCPT <{re.escape(recipient)}>: (.*): Unrouteable address$")
+        self.log.wait(pattern)
+        return "550 " + [m[1] for m in map(pattern.search, self.log.lines()) if m][-1]
+
     def received(self, message_id):
         """Waits until a message is out of the queue, and returns what was logged about it."""
         self.wait_until_gone(message_id)
@@ -123,9 +130,9 @@ class Exim:
             rf" {message_id} <= .* P=\S+(?P<flags>(?: [KL][-.]*)*) S=(?P<size>\d+) .*"
             r"from <(?P<sender>.*)> for (?P<recipients>.*)$"))
         recipients = sorted(found["recipients"].split())
-        return mail.Received(message_id, found["sender"], recipients, int(found["size"]), 1,
-                             "K" in found["flags"].split(),
-                             mail.find_stored(self.room, recipients[0], message_id))
+        stored = mail.find_stored(self.room, recipients[0], message_id)
+        return mail.Received(message_id, found["sender"], recipients, int(found["size"]), len(stored),
+                             "K" in found["flags"].split(), stored)
 
     def attempt(self, message_id, recipient):
         """One delivery over SMTP as its log line has it, a dict: flags (K is BDAT, L pipelining),
@@ -133,10 +140,13 @@ class Exim:
         found = self.log.wait(re.compile(
             rf" {message_id} [=-]> {re.escape(recipient)} R=relayhost T=smtp H=\S+ \S+"
             r'(?P<flags>(?: [KL][-.]*)*) C="(?P<text>.*?)"'))
-        return {"flags": found["flags"].split(), "text": found["text"], "line": found.string}
+        return {"flags": found["flags"].split(), "text": found["text"].replace(r"\\n", " "),
+                "line": found.string}
+
+    def deferral(self, message_id, recipient):
+        """The log line that says why a delivery was put off."""
+        return self.log.wait(re.compile(rf" {message_id} == {re.escape(recipient)} .* defer ")).string
 
     def wait_until_gone(self, message_id):
         self.log.wait(re.compile(rf" {message_id} Completed"))
 
-    def stop(self):
-        self.room.stop()

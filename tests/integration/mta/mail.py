@@ -3,6 +3,8 @@
 import dataclasses
 import re
 
+from .expect import Failure
+
 DOMAIN = "example.org"
 SENDER_DOMAIN = "client.example.org"    # what is sent back there is thrown away
 
@@ -17,13 +19,9 @@ class Received:
     sender: str             # the reverse-path, without brackets
     recipients: list        # the forward-paths that it accepted, sorted
     size: int               # octets as logged, the server's own Received: field included
-    line_end: int           # what size counts a line end as: 1 octet, or 2
+    size_stored: int        # the same, counted from stored as this MTA counts
     chunking: object        # True or False where the log tells BDAT from DATA, else None
     stored: bytes           # the message from its Received: field on, line ends LF
-
-    def size_stored(self):
-        """What size must be, by the message that is stored."""
-        return len(self.stored) + self.stored.count(b"\n") * (self.line_end - 1)
 
     def content(self):
         """The message content as the client sent it: all behind the server's own Received:."""
@@ -42,14 +40,22 @@ def make_mailboxes(room):
             room.make(f"var/mail/{name}/{part}", name, mode=0o700)
 
 
+def _stored(room, recipient):
+    return list((room.path / "var/mail" / recipient.partition("@")[0] / "new").iterdir())
+
+
+def count_stored(room, recipient):
+    return len(_stored(room, recipient))
+
+
 def find_stored(room, recipient, message_id):
     """The message that the MTA of room kept for recipient under its own message_id.
 
     What was added at delivery, in front of the Received: field, is taken off.
     """
-    for path in (room.path / "var/mail" / recipient.partition("@")[0] / "new").iterdir():
+    for path in _stored(room, recipient):
         stored = path.read_bytes()
         start = re.search(rb"^Received: ", stored, re.M).start()
         if message_id.encode() in stored[start:].partition(b"\nReceived:")[0]:
             return stored[start:]
-    return None
+    raise Failure(f"no message {message_id} in the mailbox of {recipient} at {room.name}")

@@ -6,7 +6,8 @@ smtpd -d stays in the foreground and logs to stderr, which is the room's file "o
 import re
 
 from . import mail
-from .room import Log, Room, wait_for
+from .expect import wait_for
+from .room import Log, Room
 
 _USERS = {"opensmtpd": 105, "opensmtpq": 106, "nobody": 65534, **mail.USERS}
 
@@ -44,6 +45,12 @@ class OpenSMTPD:
         """The message id in the final reply of an OpenSMTPD server."""
         return re.search(r"2\.0\.0 (\w+) Message accepted", reply)[1]
 
+    def refusal(self, recipient):
+        """The reply that was logged for the last RCPT of recipient that was refused."""
+        pattern = re.compile(rf'failed-command command="RCPT TO:<{re.escape(recipient)}>.*" result="(.*)"')
+        self.log.wait(pattern)
+        return [m[1] for m in map(pattern.search, self.log.lines()) if m][-1]
+
     def received(self, message_id):
         """Waits until a message is delivered, and returns what was logged about it."""
         found = self.log.wait(re.compile(
@@ -56,8 +63,7 @@ class OpenSMTPD:
             return done if len(done) == int(found["nrcpt"]) else None
         done = wait_for(f"{found['nrcpt']} deliveries of {message_id}", all_delivered)
         recipients = sorted(m[2] for m in done)
-        return mail.Received(message_id, done[0][1], recipients, int(found["size"]), 1, None,
-                             mail.find_stored(self.room, recipients[0], message_id))
+        stored = mail.find_stored(self.room, recipients[0], message_id)
+        return mail.Received(message_id, done[0][1], recipients, int(found["size"]), len(stored),
+                             None, stored)
 
-    def stop(self):
-        self.room.stop()

@@ -93,7 +93,8 @@ class Postfix:
         self.port = port
         main = dict(_MAIN, myhostname=f"{name}.example.org")
         main["transport_maps"] = "inline:{ { %s = discard: } }" % mail.SENDER_DOMAIN
-        main.update({"relayhost": relayhost, "local_transport": "error:not here"} if relayhost else _SERVER)
+        main.update({"relayhost": relayhost, "local_transport": "error:not here"}
+                    if relayhost is not None else _SERVER)
         main.update(settings)
         self.room.write("etc/postfix/main.cf", "".join(f"{k} = {v}\n" for k, v in main.items()))
         self.room.write("etc/postfix/master.cf", f"127.0.0.1:{port} inet n - n - - smtpd" + _MASTER)
@@ -137,14 +138,25 @@ class Postfix:
         """The queue id in the final reply of a Postfix server: to DATA or to BDAT."""
         return re.search(r"queued as (\w+)", reply)[1]
 
+    def size(self, queue_id):
+        """The size of a message in the queue, as logged; the client sends it as SIZE=."""
+        return int(self.log.wait(re.compile(rf"qmgr\[\d+\]: {queue_id}: from=<.*?>, size=(\d+), "))[1])
+
+    def refusal(self, recipient):
+        """The reply that was logged for the last RCPT of recipient that was refused."""
+        pattern = re.compile(rf"reject: RCPT from \S+: (.*); from=<.*> to=<{re.escape(recipient)}> ")
+        self.log.wait(pattern)
+        return [m[1] for m in map(pattern.search, self.log.lines()) if m][-1]
+
     def received(self, queue_id):
         """Waits until a message is out of the queue, and returns what was logged about it."""
         self.wait_until_gone(queue_id)
-        found = self.log.find(re.compile(rf"qmgr\[\d+\]: {queue_id}: from=<(.*?)>, size=(\d+), nrcpt="))
+        sender = self.log.find(re.compile(rf"qmgr\[\d+\]: {queue_id}: from=<(.*?)>, "))[1]
         delivered = re.compile(rf": {queue_id}: to=<(.*?)>, .*, status=sent ")
         recipients = sorted(m[1] for m in map(delivered.search, self.log.lines()) if m)
-        return mail.Received(queue_id, found[1], recipients, int(found[2]), 2, None,
-                             mail.find_stored(self.room, recipients[0], queue_id))
+        stored = mail.find_stored(self.room, recipients[0], queue_id)
+        return mail.Received(queue_id, sender, recipients, self.size(queue_id), _size_queued(stored),
+                             None, stored)
 
     def wait_until_gone(self, queue_id):
         self.log.wait(re.compile(rf"qmgr\[\d+\]: {queue_id}: removed"))
@@ -154,6 +166,9 @@ class Postfix:
         entries = map(json.loads, self.room.run("/usr/sbin/postqueue", "-j").splitlines())
         return {entry["queue_id"]: entry["queue_name"] for entry in entries}
 
-    def stop(self):
-        self.room.stop()
 
+
+def _size_queued(stored):
+    """What qmgr(8) logs as size: the octets of the queue file's records, one a line, each with
+    its type and its length in front (a second octet of length from 128 on)."""
+    return sum(len(line) + (2 if len(line) < 128 else 3) for line in stored.split(b"\n")[:-1])

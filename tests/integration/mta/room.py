@@ -19,13 +19,12 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from . import packages
+from .expect import PATIENCE, Failure, wait_for
 
 FOLDER = Path(__file__).resolve().parents[3] / "build" / "mta"
-PATIENCE = 30       # seconds to wait for an event that must come; never a time to sleep
 
 _INSIDE = "SMTPSCOPE_MTA_INSIDE"
 _UNSHARE = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
@@ -44,14 +43,20 @@ def enter():
         return None
     if os.geteuid() != 0:
         return "not root"
-    if shutil.which("unshare") is None:
-        return "no unshare (Debian's package util-linux)"
-    probe = subprocess.run(_UNSHARE + ["true"], capture_output=True, text=True)
-    if probe.returncode:
-        return "no namespaces here (" + probe.stderr.strip() + ")"
+    for tool in ("unshare", "mount", "chroot"):
+        if shutil.which(tool) is None:
+            return f"no {tool}"
     FOLDER.mkdir(parents=True, exist_ok=True)
+    probe = subprocess.run(_UNSHARE + ["mount", "--bind", str(FOLDER), str(FOLDER)],
+                           capture_output=True, text=True)
+    if probe.returncode:
+        return "no namespaces, or no mounts in them (" + probe.stderr.strip() + ")"
     lock = open(FOLDER / "lock", "w")
     fcntl.flock(lock, fcntl.LOCK_EX)    # one test at a time in one checkout
+    try:
+        os.fchown(lock.fileno(), 65534, 65534)
+    except OSError as why:
+        return f"root here cannot act for other users ({why.strerror})"
     try:
         packages.ensure(FOLDER)
     except packages.Unavailable as why:
@@ -86,22 +91,6 @@ def _become_init():
 def _loopback_up():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         fcntl.ioctl(s, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))
-
-
-class Failure(AssertionError):
-    """What a test expected and did not get."""
-
-
-def wait_for(what, probe, patience=PATIENCE):
-    """Returns the first true value that probe() gives; raises Failure naming what never came."""
-    end = time.monotonic() + patience
-    while True:
-        value = probe()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise Failure(f"waited {patience} s in vain for {what}")
-        time.sleep(0.01)
 
 
 class Log:

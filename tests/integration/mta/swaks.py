@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 
-from .room import PATIENCE
+from .expect import PATIENCE
 
 
 def available():
