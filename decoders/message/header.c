@@ -281,17 +281,18 @@ put_charset(struct writer *out, struct view octets, struct view charset)
 }
 
 /*
- * Decodes the encoded word at the start of v and those of its charset behind it, with nothing but
- * white space between. Returns how much of v they were; 0: it stays as sent.
+ * Decodes the encoded word at the start of v and, if joined, those of its charset behind it, with
+ * nothing but white space between. Returns how much of v they were; 0: it is none, or it stays as
+ * sent, and *failed is how much of v was looked at.
  */
 static size_t
-decode_words(struct view v, struct writer *out, char *scratch)
+decode_words(struct view v, bool joined, struct writer *out, char *scratch, size_t *failed)
 {
 	struct word word;
 	struct view charset = VIEW_NONE;
 	size_t at = 0, used = 0, octets = 0;
 
-	while (at < v.len && word_at(view_from(v, at), &word)) {
+	while (at < v.len && (used == 0 || joined) && word_at(view_from(v, at), &word)) {
 		long more;
 
 		if (used > 0 && !view_equal_nocase(word.charset, charset))
@@ -305,9 +306,8 @@ decode_words(struct view v, struct writer *out, char *scratch)
 		for (at = used; at < v.len && is_space(v.at[at]); at++)
 			;
 	}
-	if (used == 0 || !put_charset(out, (struct view){scratch, octets}, charset))
-		return 0;
-	return used;
+	*failed = used;
+	return used > 0 && put_charset(out, (struct view){scratch, octets}, charset) ? used : 0;
 }
 
 /* Plain text of a field's body up to the next "=?": without the line ends that fold it (RFC 5322 2.2.3). */
@@ -341,18 +341,23 @@ header_decode(struct view value, char *out, size_t size)
 {
 	struct writer writer = {out, 0, size};
 	char *scratch = malloc(value.len + 1);
-	size_t at = 0;
+	size_t at = 0, apart = 0;
 	bool after_word = false;
 
 	while (at < value.len && writer.len < writer.size) {
 		struct view rest = view_from(value, at);
-		size_t space = 0, used = 0;
+		size_t space = 0, used = 0, failed = 0;
 
 		/* White space between two encoded words is not shown (RFC 2047 6.2). */
 		while (after_word && space < rest.len && is_space(rest.at[space]))
 			space++;
 		if (scratch != NULL)
-			used = decode_words(view_from(rest, space), &writer, scratch);
+			used = decode_words(view_from(rest, space), at + space >= apart, &writer, scratch, &failed);
+		/* Words that could not be decoded as one are tried one by one: once, whatever a peer sends. */
+		if (used == 0 && at + space >= apart && failed > 0) {
+			apart = at + space + failed;
+			continue;
+		}
 		after_word = used > 0;
 		at += used > 0 ? space + used : put_plain(&writer, rest);
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The transcript, event by event. What is kept of a session is little and may be lost: how many of
- * its commands are unanswered, so that a reply says which command it answers only where that is not
- * plain to see, and the content line that has not ended yet.
+ * The transcript, event by event. What is kept of a session is little and may be lost: whether
+ * commands were pipelined, so that a reply says what it answers only where that is not plain to
+ * see, and the content line that has not ended yet.
  */
 #include "proxy/outputs/text.h"
 
@@ -16,9 +16,7 @@
 
 struct text_session {
 	uint64_t      number;           /* 0: none */
-	uint32_t      unanswered;       /* commands */
-	bool          group;            /* more than one was, or it is not known: replies say what they answer */
-	bool          content_answered; /* replies to CONTENT are of no command that is counted */
+	bool          group;            /* several commands are unanswered, or it is not known */
 	struct buffer carry;            /* the content line that has not ended yet */
 	uint64_t      carried;          /* its octets, those not kept included */
 	uint64_t      carried_us;       /* when it began, since the session was opened */
@@ -77,9 +75,7 @@ session_of(struct text *text, struct text_line *line, const struct event *event)
 	if (session->number != event->session) {
 		show_carried(line, session);
 		session->number = event->session;
-		session->unanswered = 0;
 		session->group = event->type != EVENT_OPEN;
-		session->content_answered = false;
 	}
 	return session;
 }
@@ -139,49 +135,21 @@ remembered(const struct text *text, const struct event *event)
 	    (excerpt.len == 0 || memmem(text->last.at, text->last.len, excerpt.at, excerpt.len) != NULL);
 }
 
-/* Which replies are to say what they answer: those of a pipelined group, up to its last. */
+/* Replies of a pipelined group say what they answer, until a command waits for its reply again. */
 static void
-count_command(struct text_session *session, const struct event *event)
+note_group(struct text_session *session, const struct event *event)
 {
-	enum smtp_verb verb = event->as.command.command.verb;
-
-	if (event->as.command.origin == ORIGIN_PEER && ++session->unanswered > 1)
-		session->group = true;
-	if (verb == SMTP_DATA || verb == SMTP_BDAT)
-		session->content_answered = false;
+	if (event->as.command.origin == ORIGIN_PEER)
+		session->group = event->as.command.pipelined;
 }
 
-/* Whether the reply is one more than there are commands: 334, and all to a content but BDAT's first. */
+/* A chunk, or the whole content, has been answered: its last line ends here or not at all. */
 static bool
-answers_no_command(struct text_session *session, const struct event *event)
+ends_content(const struct event *event)
 {
 	struct view to = event->as.reply.to;
-	bool counted = session->content_answered;
 
-	if (to.at == NULL || !event->as.reply.delivered || view_equal(to, VIEW("CONNECT")))
-		return true;
-	if (event->as.reply.reply.code / 100 == 3) {
-		session->content_answered = view_equal(to, VIEW("DATA"));
-		return !session->content_answered;
-	}
-	if (!view_equal(to, VIEW("CONTENT")))
-		return false;
-	session->content_answered = true;
-	return counted;
-}
-
-static bool
-count_reply(struct text_session *session, const struct event *event)
-{
-	bool group = session->group;
-
-	if (answers_no_command(session, event))
-		return group;
-	if (session->unanswered > 0)
-		session->unanswered--;
-	if (session->unanswered == 0)
-		session->group = false;
-	return group;
+	return view_equal(to, VIEW("CONTENT")) || view_equal(to, VIEW("BDAT"));
 }
 
 static void
@@ -191,14 +159,14 @@ show_dialogue(struct text *text, struct text_line *line, const struct event *eve
 	switch (event->type) {
 	case EVENT_COMMAND:
 		show_carried(line, session);
-		count_command(session, event);
+		note_group(session, event);
 		text_show_command(line, event);
 		remember(text, event, event->as.command.command.line);
 		break;
 	case EVENT_REPLY:
-		if (view_equal(event->as.reply.to, VIEW("CONTENT")))
+		if (ends_content(event))
 			show_carried(line, session);
-		text_show_reply(line, event, count_reply(session, event));
+		text_show_reply(line, event, session->group);
 		remember(text, event, event->as.reply.reply.wire);
 		break;
 	case EVENT_CONTENT:

@@ -71,7 +71,10 @@ text_show_tls(struct text_line *line, const struct event *event)
 	bool failed = strcmp(event->as.tls.outcome, "failed") == 0;
 
 	text_line_begin(line, event, true, "**", failed ? COLOUR_WARNING : COLOUR_NONE);
-	buffer_printf(line->out, "tls, %s: %s", side_names[event->as.tls.side], event->as.tls.outcome);
+	if (strcmp(event->as.tls.outcome, "passed") == 0)
+		buffer_put(line->out, VIEW("tls passed: what follows is not decoded"));
+	else
+		buffer_printf(line->out, "tls %s, %s", event->as.tls.outcome, side_names[event->as.tls.side]);
 	if (event->as.tls.reason.len > 0) {
 		buffer_put(line->out, VIEW(": "));
 		escape_words(line->out, event->as.tls.reason);
@@ -123,7 +126,7 @@ outcome(struct text_line *line, const struct event *event)
 	uint16_t code = event->as.message.code, server = event->as.message.server_code;
 
 	if (code == 0)
-		buffer_put(line->out, VIEW("no final reply"));
+		buffer_put(line->out, VIEW("without final reply"));
 	else
 		buffer_printf(line->out, "%u", (unsigned)code);
 	if (server != 0 && server != code)
@@ -188,7 +191,11 @@ text_show_finding(struct text_line *line, const struct event *event, bool excerp
 	text_line_begin(line, event, true, entry->severity >= FINDING_WARNING ? "!!" : "!", colour);
 	buffer_printf(line->out, "%s (%s, %s): ", entry->id, finding_severity_name(entry->severity),
 	    side_names[event->as.finding.side]);
-	escape_words(line->out, detail.at == NULL ? view_of(entry->line) : detail);
+	escape_words(line->out, view_of(entry->line));
+	if (detail.len > 0) {
+		buffer_put(line->out, VIEW(": "));
+		escape_words(line->out, detail);
+	}
 	if (excerpt && event->as.finding.excerpt.at != NULL) {
 		buffer_put(line->out, VIEW(": "));
 		quoted(line, event->as.finding.excerpt);

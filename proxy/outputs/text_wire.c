@@ -158,16 +158,34 @@ text_show_content(struct text_line *line, const struct event *event, struct view
 	text_line_end(line);
 }
 
+/* Decoding is given up: there are no octets, but a reason. */
+static void
+given_up(struct text_line *line, const struct event *event)
+{
+	text_line_begin(line, event, true, "**", COLOUR_WARNING);
+	buffer_put(line->out, VIEW("what follows is not decoded: "));
+	escape_words(line->out, view_of(event->as.undecoded.reason));
+	text_line_end(line);
+}
+
 void
 text_show_undecoded(struct text_line *line, const struct event *event)
 {
 	bool client = event->as.undecoded.side == EVENT_CLIENT;
+	struct view octets = event->as.undecoded.octets, text = smtp_line_text(octets);
 	uint64_t count = event->as.undecoded.count;
 
+	if (count == 0) {
+		given_up(line, event);
+		return;
+	}
 	text_line_begin(line, event, true, client ? " ->" : "<-", client ? COLOUR_CLIENT : COLOUR_SERVER);
-	escape_octets(line->out, view_first(event->as.undecoded.octets, TEXT_EXCERPT));
-	text_line_note(line, "(invalid) %llu octet%s not decoded", (unsigned long long)count, count == 1 ? "" : "s");
-	if (event->as.undecoded.reason != NULL)
-		text_line_note(line, "%s", event->as.undecoded.reason);
+	if (count > octets.len)
+		text_line_octets(line, octets, "", count);
+	else
+		text_line_octets(line, text, octets.len - text.len == 1 ? "\\n" : "", 0);
+	/* A line that is wrong, or the start of one that may have been right. */
+	text_line_note(line, "%s %s", octets.len > text.len || count > octets.len ? "(invalid)" : "[|smtp]",
+	    event->as.undecoded.reason);
 	text_line_end(line);
 }

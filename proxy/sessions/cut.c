@@ -14,8 +14,9 @@ struct cut {
 	struct smtp_exchange  of;
 	struct note           note;             /* what `of` needs of its note */
 	struct smtp_reply     told;
-	uint64_t              octets;
+	uint64_t              octets;           /* without the line end, once it is known */
 	bool                  is_reply, forwarded;
+	bool                  cr;               /* the last octet is CR */
 	char                  wire[];
 };
 
@@ -30,6 +31,7 @@ cut_new(const struct passage *p)
 	cut->octets = p->unit.wire.len;
 	memcpy(cut->wire, p->unit.wire.at, p->unit.wire.len);
 	cut->passage.unit.wire.at = cut->wire;
+	cut->cr = cut->wire[p->unit.wire.len - 1] == '\r';
 	return cut;
 }
 
@@ -69,14 +71,28 @@ cut_reply_begins(struct session *s, const struct passage *p, const struct event_
 	s->cut[SMTP_SERVER] = cut;
 }
 
+/* The true length is that of the text: what NAME_octets says in JSON. */
+static void
+count(struct cut *cut, struct view rest)
+{
+	if (rest.len == 0)
+		return;
+	cut->octets += rest.len;
+	if (rest.len > 1)
+		cut->cr = rest.at[rest.len - 2] == '\r';
+	if (rest.at[rest.len - 1] == '\n')
+		cut->octets -= cut->cr ? 2 : 1;
+	cut->cr = rest.at[rest.len - 1] == '\r';
+}
+
 void
-cut_goes_on(struct session *s, enum smtp_side from, size_t octets, bool last)
+cut_goes_on(struct session *s, enum smtp_side from, struct view rest, bool last)
 {
 	struct cut *cut = s->cut[from];
 
 	if (cut == NULL)
 		return;
-	cut->octets += octets;
+	count(cut, rest);
 	if (!last)
 		return;
 	s->cut[from] = NULL;

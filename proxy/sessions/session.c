@@ -338,7 +338,7 @@ other_settles(struct session *s, enum smtp_side from, struct passage *p)
 	put_unit(s, from, unit->wire);
 	switch (unit->type) {
 	case SMTP_UNIT_REST:
-		cut_goes_on(s, from, unit->wire.len, unit->last);
+		cut_goes_on(s, from, unit->wire, unit->last);
 		break;
 	case SMTP_UNIT_NOT_REPLY:
 		if (!s->first_reply)
@@ -667,7 +667,7 @@ session_end(struct session *s, uint64_t time_us)
 	s->now_us = time_us;
 	arena_empty(s->config->arena);
 	for (enum smtp_side side = SMTP_CLIENT; side <= SMTP_SERVER; side++) {
-		cut_goes_on(s, side, 0, true);
+		cut_goes_on(s, side, VIEW_NONE, true);
 		if (s->from[side].pending != NULL)
 			note_free(s, s->from[side].pending->passage.note, false);
 		pending_free(&s->from[side]);

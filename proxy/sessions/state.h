@@ -202,7 +202,7 @@ void facts_of_content(struct session *s, struct rules_facts *facts, struct trans
 struct event_reply_of;
 void cut_begins(struct session *s, enum smtp_side from, const struct passage *p, bool forwarded);
 void cut_reply_begins(struct session *s, const struct passage *p, const struct event_reply_of *r);
-void cut_goes_on(struct session *s, enum smtp_side from, size_t octets, bool last);
+void cut_goes_on(struct session *s, enum smtp_side from, struct view rest, bool last);
 
 /* ceilings.c */
 bool ceilings_give_up(struct session *s, enum smtp_side from, size_t kept);

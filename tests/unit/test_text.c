@@ -69,6 +69,8 @@ command(struct told *t, const char *line, const char *how)
 		e.as.command.origin = ORIGIN_RULE;
 	else if (how != NULL && strcmp(how, "lf") == 0)
 		e.as.command.marks = SMTP_MARK_BARE_LF;
+	else if (how != NULL && strcmp(how, "pipelined") == 0)
+		e.as.command.pipelined = true;
 	else if (how != NULL)
 		e.as.command.forwarded_line = view_of(how);
 	tell(t, &e);
@@ -190,11 +192,11 @@ side_by_side(struct text *text, struct buffer *out)
 	reply(&a, 1020, "EHLO", ehlo);
 	reply(&b, 5013040, "CONNECT", "220 mx.example.net ESMTP Postfix\r\n");
 	command(&a, "MAIL FROM:<ann@example.org> SIZE=1234", NULL);
-	command(&a, "RCPT TO:<bob@example.net>", NULL);
+	command(&a, "RCPT TO:<bob@example.net>", "pipelined");
 	command(&b, "EHLO [192.0.2.8]", NULL);
-	command(&a, "RCPT TO:<nobody@example.net>", NULL);
-	command(&a, "RCPT TO:<carol@example.net>", NULL);
-	command(&a, "DATA", NULL);
+	command(&a, "RCPT TO:<nobody@example.net>", "pipelined");
+	command(&a, "RCPT TO:<carol@example.net>", "pipelined");
+	command(&a, "DATA", "pipelined");
 	rule(&b, "hide what it cannot do", "hide PIPELINING", "hide.rules:3");
 	forged(&b, "EHLO", ORIGIN_RULE, ehlo, "250-mx.example.net\r\n250-SIZE 10240000\r\n250 8BITMIME\r\n");
 	reply(&a, 2100, "MAIL", "250 2.1.0 Ok\r\n");
@@ -279,9 +281,20 @@ all_that_is_odd(struct text *text, struct buffer *out)
 	e.as.undecoded.side = EVENT_SERVER;
 	e.as.undecoded.octets = VIEW("+OK POP3 ready\r\n");
 	e.as.undecoded.count = 16;
-	e.as.undecoded.reason = "not a reply";
+	e.as.undecoded.reason = "this line is no reply";
 	tell(&t, &e);
 	finding(&t, FINDING_RSP_SYNTAX, EVENT_SERVER, "+OK POP3 ready\r\n");
+	e.as.undecoded.octets = VIEW("220 2.0");
+	e.as.undecoded.count = 7;
+	e.as.undecoded.reason = "the stream ended inside a line";
+	tell(&t, &e);
+	e.as.undecoded.octets = (struct view){line, 120};
+	e.as.undecoded.count = 4000;
+	e.as.undecoded.reason = "this line is no reply";
+	tell(&t, &e);
+	e.as.undecoded.count = 0;
+	e.as.undecoded.reason = "the server does not speak SMTP";
+	tell(&t, &e);
 	reply(&t, 60, NULL, "421 4.4.2 mx.example.net Error: timeout exceeded\r\n");
 	finding(&t, FINDING_RSP_421, EVENT_SERVER, "421 4.4.2 mx.example.net Error: timeout exceeded\r\n");
 	command(&t, "QUIT", "kept");
@@ -342,7 +355,8 @@ START_TEST(the_page)
 	page(&out, false);
 	for (int number = 1; (len = getline(&line, &size, file)) > 0; number++) {
 		ck_assert_msg(out.len - at >= (size_t)len && memcmp(out.at + at, line, (size_t)len) == 0,
-		    "%s:%d: expected\n%sinstead of\n%.*s", PAGE, number, line, (int)(out.len - at), out.at + at);
+		    "%s:%d: expected\n%sinstead of\n%.*s", PAGE, number, line,
+		    (int)(out.len - at < 200 ? out.len - at : 200), out.at + at);
 		at += (size_t)len;
 	}
 	ck_assert_msg(at == out.len, "more than the page: %.*s", (int)(out.len - at), out.at + at);
