@@ -256,7 +256,7 @@ def test_a_client_that_does_not_read_is_not_read():
                     stuck += 1
                     time.sleep(0.01)
             check(stuck == 50, f"{sent} octets were taken and no reply read")
-            check(sink.memory() - before < 2 << 20, f"it holds {sink.memory() - before} octets more")
+            check(SANITIZED or sink.memory() - before < 2 << 20, f"it holds {sink.memory() - before} octets more")
             with Client(sink.port) as other:
                 other.begin()
             client.socket.settimeout(20)

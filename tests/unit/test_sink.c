@@ -331,6 +331,48 @@ START_TEST(transcripts_whole_and_cut)
 }
 END_TEST
 
+/* Anything in any order, and in any cuts: the same replies, and nothing that ends the program. */
+static void
+random_session(uint32_t seed, bool lmtp)
+{
+	static const char *const words[] = {"EHLO x\r\n", "HELO x\r\n", "LHLO x\r\n", "MAIL FROM:<>\r\n",
+	    "RCPT TO:<bob@example.net>\r\n", "DATA\r\n", ".\r\n", "..\r\n", "\r\n", "\n", "BDAT 3\r\n", "BDAT 9 LAST\r\n",
+	    "BDAT 0 LAST\r\n", "BDAT 0\r\n", "BDAT x\r\n", "abc", "RSET\r\n", "NOOP\r\n", "AUTH PLAIN\r\n", "AUTH LOGIN YW5u\r\n",
+	    "AGFubgBzZWNyZXQ=\r\n", "*\r\n", "YW5u\r\n", "HELP\r\n", "VRFY x\r\n", "STARTTLS\r\n", "\r", "xyzzy\r\n",
+	    "MAIL FROM:<ann@example.org> SIZE=101\r\n", "0123456789012345678901234567890123456789\r\n"};
+	struct sink_settings settings = {.max_size = SIZE_MAX_OCTETS, .lmtp = lmtp};
+	struct buffer        client = {NULL, 0, 0};
+	struct play          whole, cut;
+
+	for (int n = 0; n < 60; n++) {
+		seed = seed * 1664525 + 1013904223;
+		buffer_put(&client, view_of(words[(seed >> 12) % (sizeof words / sizeof *words)]));
+	}
+	play_begin(&whole, &settings);
+	play_feed(&whole, (struct view){client.at, client.len});
+	play_begin(&cut, &settings);
+	for (size_t at = 0, n; at < client.len; at += n) {
+		seed = seed * 1664525 + 1013904223;
+		n = 1 + (seed >> 16) % 24;
+		if (n > client.len - at)
+			n = client.len - at;
+		play_feed(&cut, (struct view){client.at + at, n});
+	}
+	ck_assert_uint_eq(cut.out.len, whole.out.len);
+	ck_assert(memcmp(cut.out.at, whole.out.at, whole.out.len) == 0);
+	ck_assert_uint_eq(cut.told.count, whole.told.count);
+	play_end(&cut);
+	play_end(&whole);
+	buffer_free(&client);
+}
+
+START_TEST(random_sessions_however_they_are_cut)
+{
+	for (uint32_t n = 1; n <= 1000; n++)
+		random_session(n * 7919, n % 2 == 0);
+}
+END_TEST
+
 START_TEST(a_line_that_is_too_long_and_the_session_goes_on)
 {
 	static char                line[40000];
@@ -629,6 +671,7 @@ main(void)
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, transcripts_whole_and_cut, 0, sizeof transcripts / sizeof *transcripts);
+	tcase_add_test(tcase, random_sessions_however_they_are_cut);
 	tcase_add_test(tcase, a_line_that_is_too_long_and_the_session_goes_on);
 	tcase_add_test(tcase, recipients_are_bounded);
 	tcase_add_test(tcase, replies_that_nobody_reads_push_back);

@@ -248,7 +248,7 @@ START_TEST(a_client_that_does_not_read)
 			sent += (size_t)n;
 		for (int round = 0; n < 0 && round < 50; round++) {
 			event_base_loop(base, EVLOOP_NONBLOCK);
-			stuck = (n = send(fd, "NOOP\r\n" + sent % 6, 1, MSG_NOSIGNAL)) < 0;
+			stuck = (n = send(fd, &"NOOP\r\n"[sent % 6], 1, MSG_NOSIGNAL)) < 0;
 			if (n > 0)
 				sent++;
 		}
