@@ -28,6 +28,15 @@ smtp_content_begin_chunk(struct smtp_content *c, uint64_t octets, bool last)
 	    .left = octets, .state = CHUNK_START, .by_count = true, .last = last};
 }
 
+void
+smtp_content_gap(struct smtp_content *c, uint64_t octets)
+{
+	c->wire += octets;
+	c->state = IN_LINE;
+	if (c->by_count)
+		c->left -= octets < c->left ? octets : c->left;
+}
+
 /* Counts a stretch and says what stands behind it. */
 static unsigned
 take(struct smtp_content *c, struct view stretch)

@@ -22,6 +22,9 @@ struct smtp_content {
 void smtp_content_begin_data(struct smtp_content *c);
 void smtp_content_begin_chunk(struct smtp_content *c, uint64_t octets, bool last);
 
+/* So many octets of it are missing here; the next ones stand inside a line, as far as one can tell. */
+void smtp_content_gap(struct smtp_content *c, uint64_t octets);
+
 /*
  * How many of the octets are content for sure. Where *end is set to more than 0, the
  * content ends behind them, and that many octets (".CRLF") are its end; with by_count

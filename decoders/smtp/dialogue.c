@@ -69,8 +69,8 @@ count_recipients(struct smtp_dialogue *d, struct smtp_exchange *e, enum smtp_sid
  * The first exchange that is owed something in a column. Where that was is remembered: what
  * lies in front of it comes to owe nothing again, and thousands of commands may.
  */
-static struct smtp_exchange *
-first_owed(struct smtp_dialogue *d, enum smtp_side column)
+struct smtp_exchange *
+smtp_exchange_first_owed(struct smtp_dialogue *d, enum smtp_side column)
 {
 	uint64_t oldest = d->queue.last_serial - d->queue.count + 1;
 	struct smtp_exchange *e;
@@ -96,8 +96,8 @@ drop_finished(struct smtp_dialogue *d)
 	    !e->chunk_open)
 		leave(d);
 	/* Whoever looks at an exchange sees its counts as soon as they can be known. */
-	first_owed(d, SMTP_CLIENT);
-	first_owed(d, SMTP_SERVER);
+	smtp_exchange_first_owed(d, SMTP_CLIENT);
+	smtp_exchange_first_owed(d, SMTP_SERVER);
 }
 
 static enum smtp_place
@@ -139,7 +139,7 @@ smtp_dialogue_place(struct smtp_dialogue *d, enum smtp_side from, struct smtp_ex
 	if (d->opaque || d->handover)
 		return SMTP_OPAQUE;
 	/* What the server's next reply answers: the first for which it owes one. */
-	*exchange = first_owed(d, SMTP_SERVER);
+	*exchange = smtp_exchange_first_owed(d, SMTP_SERVER);
 	return SMTP_REPLIES;
 }
 
@@ -225,10 +225,25 @@ client_answered(struct smtp_dialogue *d, struct smtp_exchange *e, uint16_t code)
 		owe_one_less(d, e, SMTP_CLIENT);
 }
 
+/* What was asked before an exchange that is answered now, and is not answered, will not be any more. */
+static void
+give_up_before(struct smtp_dialogue *d, const struct smtp_exchange *answered)
+{
+	struct smtp_exchange *e;
+
+	while ((e = smtp_exchange_first_owed(d, SMTP_SERVER)) != NULL && e->serial < answered->serial) {
+		e->server_owes = 0;
+		e->client_is_owed = 0;
+		if (d->undecided == e->serial)
+			d->undecided = 0;
+	}
+}
+
 /* A reply meets its command: both columns of the exchange are brought up to date. */
 static void
 reply_settled(struct smtp_dialogue *d, struct smtp_exchange *e, uint16_t code, const struct smtp_fate *fate)
 {
+	give_up_before(d, e);
 	e->server_code = code;
 	owe_one_less(d, e, SMTP_SERVER);
 	count_accepted(d, e, SMTP_SERVER, code);
@@ -274,6 +289,18 @@ command_settled(struct smtp_dialogue *d, const struct smtp_fate *fate)
 		}
 	}
 	return e;
+}
+
+void
+smtp_dialogue_presumed(struct smtp_dialogue *d, uint16_t code)
+{
+	struct smtp_exchange *e = smtp_queue_find(&d->queue, d->presume);
+	struct smtp_fate fate = {.forwarded = true};
+
+	d->presume = 0;
+	if (e != NULL && e->server_owes > 0)
+		reply_settled(d, e, code, &fate);
+	drop_finished(d);
 }
 
 static void
@@ -403,7 +430,7 @@ smtp_dialogue_turn(struct smtp_dialogue *d)
 	struct smtp_exchange *e;
 
 	drop_finished(d);
-	e = first_owed(d, SMTP_CLIENT);
+	e = smtp_exchange_first_owed(d, SMTP_CLIENT);
 	if (e == NULL || e->server_owes > 0 || e->chunk_open || e->serial == d->auth)
 		return NULL;
 	return d->stream[SMTP_SERVER].in_reply ? NULL : e;
@@ -501,13 +528,13 @@ smtp_dialogue_give_up(struct smtp_dialogue *d)
 bool
 smtp_dialogue_client_is_owed(struct smtp_dialogue *d)
 {
-	return first_owed(d, SMTP_CLIENT) != NULL;
+	return smtp_exchange_first_owed(d, SMTP_CLIENT) != NULL;
 }
 
 bool
 smtp_dialogue_server_owes(struct smtp_dialogue *d)
 {
-	return first_owed(d, SMTP_SERVER) != NULL;
+	return smtp_exchange_first_owed(d, SMTP_SERVER) != NULL;
 }
 
 struct smtp_exchange *

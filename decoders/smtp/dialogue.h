@@ -67,6 +67,7 @@ struct smtp_unit {
 	 */
 	struct smtp_exchange *of;
 	bool                last;       /* REST: the cut line or reply is over */
+	uint32_t            missing;    /* RESYNC: how many replies are missing in front of it */
 	union {
 		struct smtp_command command;    /* COMMAND */
 		struct smtp_reply   reply;      /* REPLY */
@@ -126,6 +127,10 @@ struct smtp_dialogue {
 	bool                lmtp;
 	bool                auth_seen;          /* until the next known verb, an unknown line may be a secret */
 	bool                client_spoke;
+	bool                lost[2];            /* a side's next octets may begin inside a line: octets before them are missing */
+	bool                commands_missing;   /* the client's commands may be: replies may answer none that is known */
+	bool                unsure;             /* since a gap, until a reply that can answer one command only */
+	uint64_t            presume;            /* serial of what is undecided and whose reply may be missing; 0: none */
 	/* Called for each exchange that leaves the queue, so that its note can be freed. May be NULL. */
 	void              (*leaves)(void *owner, struct smtp_exchange *e);
 	void               *owner;
@@ -196,6 +201,24 @@ void smtp_dialogue_no_greeting(struct smtp_dialogue *d, bool server_still_greets
  */
 void smtp_dialogue_abandon_content(struct smtp_dialogue *d);
 
+/*
+ * Octets of a side are missing here, as in a capture with holes. What was offered before
+ * them and not used goes to smtp_dialogue_finish first. Decoding takes up behind them at the
+ * next line that can be told; pairing, at the next reply that can answer one command only.
+ */
+void smtp_dialogue_gap(struct smtp_dialogue *d, enum smtp_side from, uint64_t octets);
+
+/* The capture begins inside the session: there is no greeting to come, nor is a line's start known. */
+void smtp_dialogue_midstream(struct smtp_dialogue *d);
+
+/*
+ * The client's next octets are undecided and the reply that decides is missing: the code
+ * that it must have had, by their shape (354, 334, 220; 500 where they are a command again).
+ * 0: it may still come, or more octets are needed. smtp_dialogue_presumed settles it.
+ */
+uint16_t smtp_dialogue_presume(struct smtp_dialogue *d, const char *octets, size_t len);
+void smtp_dialogue_presumed(struct smtp_dialogue *d, uint16_t code);
+
 /* Stop decoding: everything from both sides is opaque from now on. */
 void smtp_dialogue_give_up(struct smtp_dialogue *d);
 
@@ -205,5 +228,16 @@ bool smtp_dialogue_server_owes(struct smtp_dialogue *d);
 
 /* The exchange of a side's unsettled unit, found again after the queue has changed; NULL: it has none. */
 struct smtp_exchange *smtp_dialogue_unsettled(struct smtp_dialogue *d, enum smtp_side from);
+
+/*
+ * Private to the dialogue's files.
+ *
+ * smtp_exchange_answered_by: which exchange a reply answers; *missing gets how many replies
+ * in front of that one will not come any more.
+ */
+struct smtp_exchange *smtp_exchange_answered_by(struct smtp_dialogue *d, const struct smtp_reply *reply,
+    uint32_t *missing);
+struct smtp_exchange *smtp_exchange_first_owed(struct smtp_dialogue *d, enum smtp_side column);
+bool smtp_line_has_verb(struct view line);
 
 #endif

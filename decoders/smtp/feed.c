@@ -25,6 +25,7 @@ unit_begin(struct smtp_stream *stream, enum smtp_unit_type type, const char *oct
 	unit->marks = 0;
 	unit->of = NULL;
 	unit->last = false;
+	unit->missing = 0;
 }
 
 /* The unit is handed out: it waits for its verdict. */
@@ -37,6 +38,15 @@ unit_done(struct smtp_stream *stream, struct smtp_unit *unit)
 	stream->searched = 0;
 	stream->whole = 0;
 	return true;
+}
+
+/* Behind a gap: the end of a line whose start is missing. */
+static bool
+feed_lost(struct smtp_stream *stream, const char *octets, size_t len, struct smtp_unit *unit)
+{
+	unit_begin(stream, SMTP_UNIT_LEFTOVER, octets, len, unit);
+	unit->marks = SMTP_MARK_UNSURE | smtp_line_marks(unit->wire);
+	return unit_done(stream, unit);
 }
 
 /* What can only be told when the first octet of a unit is there. */
@@ -117,6 +127,9 @@ feed_client_line(struct smtp_dialogue *d, enum smtp_unit_type type, const char *
 
 	if (length == 0 && len < d->limits.max_line)
 		return false;
+	if (d->lost[SMTP_CLIENT] && !smtp_line_has_verb((struct view){octets, length > 0 ? length : len}))
+		return feed_lost(stream, octets, length > 0 ? length : len, unit);
+	d->lost[SMTP_CLIENT] = false;
 	if (length == 0 || length > d->limits.max_line) {
 		unit_begin(stream, type, octets, d->limits.max_line, unit);
 		unit->marks = stream->marks | cut_marks(stream, unit->wire);
@@ -214,7 +227,8 @@ reply_done(struct smtp_dialogue *d, const char *octets, size_t len, bool cut, st
 	unit_begin(stream, SMTP_UNIT_REPLY, octets, len, unit);
 	unit->marks = cut ? cut_marks(stream, unit->wire) : smtp_line_marks(unit->wire);
 	unit->marks |= smtp_reply_parse(unit->wire, &unit->as.reply);
-	smtp_dialogue_place(d, SMTP_SERVER, &unit->of);
+	unit->of = smtp_exchange_answered_by(d, &unit->as.reply, &unit->missing);
+	unit->marks |= unit->missing > 0 ? SMTP_MARK_RESYNC : 0;
 	stream->code = unit->as.reply.code;
 	return unit_done(stream, unit);
 }
@@ -278,6 +292,9 @@ feed_server(struct smtp_dialogue *d, const char *octets, size_t len, struct smtp
 			return reply_cut(d, octets, unit);
 		stream->searched = 0;
 		smtp_reply_line_parse((struct view){octets + stream->whole, length}, &line);
+		if (line.code == 0 && stream->whole == 0 && d->lost[SMTP_SERVER])
+			return feed_lost(stream, octets, length, unit);
+		d->lost[SMTP_SERVER] = false;
 		if (line.code == 0 && stream->whole == 0)
 			return not_reply(stream, octets, length, false, unit);
 		stream->whole += length;

@@ -19,6 +19,7 @@ enum smtp_mark {
 	SMTP_MARK_CODE_CHANGE  = 1 << 7,        /* a reply whose lines have different codes */
 	SMTP_MARK_BAD_LINE     = 1 << 8,        /* a reply with a line in it that has no code */
 	SMTP_MARK_EARLY        = 1 << 9,        /* the client's first octets came before the greeting ended */
+	SMTP_MARK_RESYNC       = 1 << 11,       /* a reply in front of which others are missing */
 	SMTP_MARK_PIPELINED    = 1 << 10        /* its first octet came while an earlier command was unanswered */
 };
 

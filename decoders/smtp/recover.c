@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Taking up again where octets or replies are missing: a capture with holes, one that begins
+ * inside a session, a server that does not answer. Pairing holds on to what can be one thing
+ * only: a 354 answers DATA, a 221 QUIT, lines of EHLO keywords EHLO.
+ */
+#include "decoders/smtp/dialogue.h"
+#include "decoders/smtp/ehlo.h"
+
+bool
+smtp_line_has_verb(struct view line)
+{
+	struct smtp_command command;
+
+	smtp_command_parse(smtp_line_text(line), &command);
+	return command.verb != SMTP_VERB_UNKNOWN && command.name.at == line.at;
+}
+
+/* The one verb that a reply can belong to; SMTP_VERB_UNKNOWN: it may be any. EHLO stands for LHLO too. */
+static enum smtp_verb
+anchor_of(const struct smtp_reply *reply)
+{
+	switch (reply->code) {
+	case 354:
+		return SMTP_DATA;
+	case 334:
+	case 235:
+		return SMTP_AUTH;
+	case 221:
+		return SMTP_QUIT;
+	case 250:
+		return reply->lines > 1 && smtp_ehlo_keywords(reply) != 0 ? SMTP_EHLO : SMTP_VERB_UNKNOWN;
+	default:
+		return SMTP_VERB_UNKNOWN;
+	}
+}
+
+static bool
+is_anchored(const struct smtp_exchange *e, enum smtp_verb verb)
+{
+	if (e->kind != SMTP_COMMAND)
+		return false;
+	return e->verb == verb || (verb == SMTP_EHLO && e->verb == SMTP_LHLO);
+}
+
+/* Content whose end is missing has ended all the same when the server answers it. */
+static struct smtp_exchange *
+content_ended_in_gap(struct smtp_dialogue *d)
+{
+	struct smtp_exchange *e;
+
+	if (!d->in_content || d->content.by_count || !d->unsure || d->stream[SMTP_CLIENT].unsettled != 0)
+		return NULL;
+	e = smtp_queue_push(&d->queue);
+	if (e == NULL)
+		return NULL;
+	d->in_content = false;
+	d->lost[SMTP_CLIENT] = true;
+	e->kind = SMTP_CONTENT_DONE;
+	e->verb = SMTP_DATA;
+	e->client_is_owed = e->server_owes = 1;
+	e->forwarded = true;
+	return e;
+}
+
+/* The DATA that a 354 answers is missing. */
+static struct smtp_exchange *
+data_in_gap(struct smtp_dialogue *d)
+{
+	struct smtp_exchange *e;
+
+	if (!d->commands_missing || d->in_content || (e = smtp_queue_push(&d->queue)) == NULL)
+		return NULL;
+	e->kind = SMTP_COMMAND;
+	e->verb = SMTP_DATA;
+	e->client_is_owed = e->server_owes = 1;
+	e->forwarded = true;
+	return e;
+}
+
+struct smtp_exchange *
+smtp_exchange_answered_by(struct smtp_dialogue *d, const struct smtp_reply *reply, uint32_t *missing)
+{
+	struct smtp_exchange *first = smtp_exchange_first_owed(d, SMTP_SERVER), *e;
+	enum smtp_verb anchor = anchor_of(reply);
+	uint32_t skipped = 0;
+
+	*missing = 0;
+	if (first == NULL && reply->code != 354)
+		return content_ended_in_gap(d);
+	if (anchor == SMTP_VERB_UNKNOWN)
+		return first;
+	if (first != NULL && is_anchored(first, anchor)) {
+		d->unsure = false;
+		return first;
+	}
+	for (e = first; e != NULL; e = smtp_queue_find(&d->queue, e->serial + 1)) {
+		if (e->server_owes == 0)
+			continue;
+		/* Where a rule has stepped in, its own order counts. */
+		if (e->by_proxy || !e->forwarded || e->client_is_owed == 0)
+			return first;
+		if (is_anchored(e, anchor)) {
+			d->unsure = false;
+			*missing = skipped;
+			return e;
+		}
+		skipped += e->server_owes;
+	}
+	if (anchor == SMTP_DATA && (e = data_in_gap(d)) != NULL) {
+		*missing = skipped;
+		return e;
+	}
+	return first;
+}
+
+/* A chunk goes on behind the gap, or has ended in it. */
+static void
+gap_in_content(struct smtp_dialogue *d, uint64_t octets)
+{
+	bool within = octets <= d->content.left;
+
+	smtp_content_gap(&d->content, octets);
+	if (!d->content.by_count || (within && (d->content.left > 0 || d->content.last)))
+		return;
+	smtp_dialogue_abandon_content(d);
+	d->lost[SMTP_CLIENT] = true;
+	d->commands_missing = true;
+}
+
+void
+smtp_dialogue_gap(struct smtp_dialogue *d, enum smtp_side from, uint64_t octets)
+{
+	struct smtp_stream *stream = &d->stream[from];
+
+	if (d->opaque)
+		return;
+	d->unsure = true;
+	stream->searched = 0;
+	stream->whole = 0;
+	stream->rest = 0;
+	stream->started = false;
+	if (from == SMTP_SERVER) {
+		d->lost[SMTP_SERVER] = true;
+		d->presume = d->undecided;
+		return;
+	}
+	if (d->in_content) {
+		gap_in_content(d, octets);
+		return;
+	}
+	d->lost[SMTP_CLIENT] = true;
+	d->commands_missing = true;
+}
+
+void
+smtp_dialogue_midstream(struct smtp_dialogue *d)
+{
+	struct smtp_exchange *greeting = smtp_queue_nth(&d->queue, 0);
+
+	if (greeting != NULL && greeting->kind == SMTP_GREETING) {
+		greeting->client_is_owed = 0;
+		smtp_dialogue_server_gone(d);
+		d->stream[SMTP_SERVER].gone = false;
+	}
+	d->lost[SMTP_CLIENT] = d->lost[SMTP_SERVER] = true;
+	d->commands_missing = true;
+	d->unsure = true;
+}
+
+uint16_t
+smtp_dialogue_presume(struct smtp_dialogue *d, const char *octets, size_t len)
+{
+	struct smtp_exchange *e = smtp_queue_find(&d->queue, d->presume);
+	const char *lf = len > 0 ? memchr(octets, '\n', len) : NULL;
+
+	if (e == NULL || d->presume != d->undecided || len == 0)
+		return 0;
+	if (e->verb == SMTP_STARTTLS && (unsigned char)octets[0] == 0x16)
+		return 220;
+	if (lf == NULL && len < d->limits.max_line)
+		return 0;
+	if (smtp_line_has_verb((struct view){octets, lf != NULL ? (size_t)(lf - octets) + 1 : len}))
+		return 500;
+	return e->verb == SMTP_DATA ? 354 : e->verb == SMTP_AUTH ? 334 : 220;
+}
