@@ -10,13 +10,11 @@
 #define BUFFER_FIRST 1024u
 
 void
-buffer_reserve(struct buffer *b, size_t more)
+buffer_grow(struct buffer *b, size_t more)
 {
 	size_t size = b->size == 0 ? BUFFER_FIRST : b->size;
 	char *at;
 
-	if (more <= b->size - b->len)
-		return;
 	if (more > SIZE_MAX / 4 || b->len > SIZE_MAX / 4)
 		abort();
 	while (size - b->len < more)
@@ -26,23 +24,6 @@ buffer_reserve(struct buffer *b, size_t more)
 		abort();
 	b->at = at;
 	b->size = size;
-}
-
-void
-buffer_put(struct buffer *b, struct view octets)
-{
-	if (octets.len == 0)
-		return;
-	buffer_reserve(b, octets.len);
-	memcpy(b->at + b->len, octets.at, octets.len);
-	b->len += octets.len;
-}
-
-void
-buffer_char(struct buffer *b, char c)
-{
-	buffer_reserve(b, 1);
-	b->at[b->len++] = c;
 }
 
 void

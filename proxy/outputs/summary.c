@@ -330,12 +330,12 @@ summary_worst_finding(const struct summary *summary)
 	return worst;
 }
 
-/* ", 3 kept from the server": what is 0 is not worth a word. */
+/* "; 3 kept from the server", of what was said before: what is 0 is not worth a word. */
 static void
 print_some(FILE *out, uint64_t count, const char *what)
 {
 	if (count > 0)
-		fprintf(out, ", %" PRIu64 " %s", count, what);
+		fprintf(out, "; %" PRIu64 " %s", count, what);
 }
 
 static void

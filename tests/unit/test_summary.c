@@ -146,11 +146,11 @@ START_TEST(a_day)
 	put(rule("421 at the third recipient", 3, 1, 1));
 	put(rule("gr\xc3\xbc\xc3\x9f \x1b", 0, 0, 0));
 	assert_printed(
-	    "4 sessions in 1.500 s: 2 quit, 1 shutdown, 1 still open\n"
-	    "  messages  2 accepted, 1 deferred, 1 refused, 1 without a final reply, "
+	    "4 sessions in 1.500 s: 2 quit, 1 shutdown; 1 still open\n"
+	    "  messages  2 accepted, 1 deferred, 1 refused, 1 without a final reply; "
 	    "2 where the server said otherwise; 5000 octets\n"
-	    "  commands  4, 1 kept from the server, 1 changed by rules, 1 made by rules\n"
-	    "  replies   2 of 2yz, 1 of 4yz, 1 by rules, 1 not delivered\n"
+	    "  commands  4; 1 kept from the server; 1 changed by rules; 1 made by rules\n"
+	    "  replies   2 of 2yz, 1 of 4yz; 1 by rules; 1 not delivered\n"
 	    "  octets    300 of clients, 150 of servers\n"
 	    "  findings\n"
 	    "    error    rsp.syntax                1  a line of the server's that is no reply\n"
