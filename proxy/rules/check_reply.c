@@ -92,11 +92,11 @@ check_refusal(struct parser *p, uint16_t code, size_t origin)
 static void
 check_class(struct parser *p, uint16_t code, struct view enhanced, size_t origin)
 {
-	if (enhanced.at == NULL || code == 0 || (unsigned)(enhanced.at[0] - '0') == code / 100)
+	if (enhanced.at == NULL || code == 0)
 		return;
 	if (code / 100 == 3)
 		parser_warn(p, origin, "%u has no enhanced status code (RFC 2034 4)", code);
-	else
+	else if ((unsigned)(enhanced.at[0] - '0') != code / 100)
 		parser_warn(p, origin, "%.*s is of another class than %u: RFC 2034 4 wants %u.%.*s", (int)enhanced.len,
 		    enhanced.at, code, code / 100, (int)enhanced.len - 2, enhanced.at + 2);
 }

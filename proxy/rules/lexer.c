@@ -105,6 +105,14 @@ behind_number(const struct lexer *lexer)
 	return last == TOKEN_NUMBER || last == TOKEN_SIZE;
 }
 
+bool
+lexer_wants_regex(const struct lexer *lexer)
+{
+	size_t count = lexer->tokens->count;
+
+	return behind_word(lexer, VIEW("replace")) || (count > 0 && lexer->tokens->at[count - 1].type == TOKEN_TILDE);
+}
+
 /* KEYWORD = ALNUM { ALNUM | '-' | '=' }: a word as good as any once it is cut out. */
 static bool
 lex_keyword(struct lexer *lexer)
@@ -181,9 +189,6 @@ lex_foreign(struct lexer *lexer)
 		{VIEW(";"), "nothing stands between actions but white space"},
 		{VIEW(":"), "nothing stands behind a word but white space"},
 		{VIEW("//"), "comments begin with #"}, {VIEW("/*"), "comments begin with #"},
-		{VIEW("'"), "strings stand in double quotes"}, {VIEW("`"), "strings stand in double quotes"},
-		{VIEW("\xe2\x80\x9c"), "strings stand in straight double quotes"},
-		{VIEW("\xe2\x80\x9d"), "strings stand in straight double quotes"},
 		{VIEW("-"), "there are no negative numbers"}, {VIEW("+"), "numbers have no sign"},
 		{VIEW("$"), "fields are named without $"}, {VIEW("%"), "a percentage is a number with % behind it"},
 	};
@@ -196,10 +201,36 @@ lex_foreign(struct lexer *lexer)
 			continue;
 		source_error(lexer->source, lexer->at, "\"%.*s\" has no meaning here: %s", (int)len, rest.at,
 		    marks[i].help);
-		if (strstr(marks[i].help, "quotes") != NULL || strstr(marks[i].help, "comments") != NULL)
-			while (len < rest.len && rest.at[len] != '\n')
-				len++;
+		while (rest.at[0] == '/' && len < rest.len && rest.at[len] != '\n')
+			len++;
 		lexer_add(lexer, TOKEN_BAD, len);
+		return true;
+	}
+	return false;
+}
+
+/* Strings in the quotes of other languages, or of a word processor: read as the strings that are meant. */
+static bool
+lex_quoted(struct lexer *lexer)
+{
+	static const struct view quotes[][2] = {
+		{VIEW("'"), VIEW("'")}, {VIEW("`"), VIEW("`")}, {VIEW("\xe2\x80\x9c"), VIEW("\xe2\x80\x9d")},
+		{VIEW("\xe2\x80\x9d"), VIEW("\xe2\x80\x9d")}, {VIEW("\xe2\x80\x9e"), VIEW("\xe2\x80\x9c")},
+	};
+	struct view rest = lexer_rest(lexer);
+
+	for (size_t i = 0; i < sizeof quotes / sizeof quotes[0]; i++) {
+		struct view open = quotes[i][0], close = quotes[i][1];
+		size_t len = open.len;
+
+		if (!view_equal(view_first(rest, open.len), open))
+			continue;
+		source_error(lexer->source, lexer->at, "strings stand in straight double quotes: \"...\"");
+		while (len < rest.len && rest.at[len] != '\n' && !view_equal(view_first(view_from(rest, len), close.len), close))
+			len++;
+		if (len < rest.len && rest.at[len] != '\n')
+			len += close.len;
+		lexer_add(lexer, TOKEN_STRING, len);
 		return true;
 	}
 	return false;
@@ -236,14 +267,12 @@ lexer_run(struct source *source, struct arena *arena, struct tokens *tokens)
 	    .first = true};
 
 	memset(tokens, 0, sizeof *tokens);
-	if (view_equal(view_first(lexer_rest(&lexer), 3), VIEW("\xef\xbb\xbf")))
-		lexer.at = 3;   /* the mark that some editors put in front of UTF-8 */
 	for (;;) {
 		skip_space(&lexer);
 		if (lexer.at >= lexer.len)
 			break;
 		if (!lex_keyword(&lexer) && !lexer_string(&lexer) && !lexer_number(&lexer) && !lex_word(&lexer) &&
-		    !lex_mark(&lexer) && !lexer_regex(&lexer) && !lex_foreign(&lexer))
+		    !lex_mark(&lexer) && !lexer_regex(&lexer) && !lex_quoted(&lexer) && !lex_foreign(&lexer))
 			lex_unknown(&lexer);
 	}
 	lexer_add(&lexer, TOKEN_END, 0);

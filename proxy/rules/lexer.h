@@ -77,6 +77,7 @@ struct tokens {
 	struct token *at;       /* the last is TOKEN_END; malloced, the caller frees it */
 	size_t        count;
 	bool          binary;   /* given up: this is no text */
+	size_t        open;     /* 1 + where the last string or pattern that does not end begins; 0: none */
 };
 
 /* Strings are put into the arena, which must outlive the tokens; other texts borrow from the source. */

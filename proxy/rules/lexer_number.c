@@ -73,7 +73,7 @@ add_address(struct lexer *lexer, size_t len)
 		while (len + 1 + digits < rest.len && is_digit(rest.at[len + 1 + digits]))
 			digits++;
 	if (!address_parse(text, &address)) {
-		source_error(lexer->source, lexer->at, "\"%.*s\" is no IPv%c address", (int)text.len, text.at,
+		source_error(lexer->source, lexer->at, "\"%.*s\" is no IPv%c address", SOURCE_SHOWN(text.len), text.at,
 		    memchr(text.at, ':', text.len) != NULL ? '6' : '4');
 		lexer_add(lexer, TOKEN_BAD, len + (digits > 0 ? digits + 1 : 0));
 		return;
@@ -141,12 +141,12 @@ unit_error(struct lexer *lexer, size_t len, size_t digits, bool fraction)
 
 	if (digits == len)
 		source_error(lexer->source, lexer->at, "\"%.*s\" is no number: a fraction needs a unit "
-		    "(%%, ms, s, m or h)", (int)len, at);
+		    "(%%, ms, s, m or h)", SOURCE_SHOWN(len), at);
 	else if (fraction && unit_find((struct view){at + digits, len - digits}) != NULL)
-		source_error(lexer->source, lexer->at, "\"%.*s\" is no size: sizes are whole numbers", (int)len, at);
+		source_error(lexer->source, lexer->at, "\"%.*s\" is no size: sizes are whole numbers", SOURCE_SHOWN(len), at);
 	else
 		source_error(lexer->source, lexer->at + digits, "no unit \"%.*s\": durations end in ms, s, m or h, "
-		    "sizes in KiB, MiB or GiB, percentages in %%", (int)(len - digits), at + digits);
+		    "sizes in KiB, MiB or GiB, percentages in %%", SOURCE_SHOWN((len - digits)), at + digits);
 	lexer_add(lexer, TOKEN_BAD, len);
 }
 
@@ -190,7 +190,7 @@ add_number(struct lexer *lexer, size_t digits, bool fraction)
 		fits = fits && duration_read(view_of(copy), unit->factor, &value);
 	}
 	if (!fits) {
-		source_error(lexer->source, lexer->at, "\"%.*s\" is too large", (int)len, rest.at);
+		source_error(lexer->source, lexer->at, "\"%.*s\" is too large", SOURCE_SHOWN(len), rest.at);
 		lexer_add(lexer, TOKEN_BAD, len);
 		return;
 	}
@@ -232,7 +232,7 @@ lexer_number(struct lexer *lexer)
 	while (dots == 0 && len < rest.len && (rest.at[len] == '/' || is_digit(rest.at[len])))
 		len++;
 	source_error(lexer->source, lexer->at, "\"%.*s\" is neither a number, nor an enhanced status code "
-	    "(4.3.2), nor an address (192.0.2.1, 192.0.2.0/24)", (int)len, rest.at);
+	    "(4.3.2), nor an address (192.0.2.1, 192.0.2.0/24)", SOURCE_SHOWN(len), rest.at);
 	lexer_add(lexer, TOKEN_BAD, len);
 	return true;
 }

@@ -19,6 +19,8 @@ struct lexer {
 struct token *lexer_add(struct lexer *lexer, enum token_type type, size_t len);
 struct view lexer_rest(const struct lexer *lexer);
 bool lexer_is_alnum(char c);
+/* Whether a pattern may follow what was read last: ~ or replace. */
+bool lexer_wants_regex(const struct lexer *lexer);
 
 /* Each takes its token if one begins here; at least one octet is left. */
 bool lexer_string(struct lexer *lexer);

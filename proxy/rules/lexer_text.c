@@ -83,11 +83,13 @@ lexer_string(struct lexer *lexer)
 		written++;
 	}
 	text[written] = '\0';
-	if (len < rest.len && rest.at[len] == '"')
+	if (len < rest.len && rest.at[len] == '"') {
 		len++;
-	else
+	} else {
 		source_error(lexer->source, lexer->at,
 		    "this string does not end: expected \" before the end of the line (a line end in it is \\r\\n)");
+		lexer->tokens->open = lexer->at + 1;
+	}
 	token = lexer_add(lexer, TOKEN_STRING, len);
 	token->text = (struct view){text, written};
 	return true;
@@ -119,7 +121,9 @@ lexer_regex(struct lexer *lexer)
 	size_t len = 1;
 	bool caseless = false;
 
-	if (rest.at[0] != '/' || (rest.len > 1 && (rest.at[1] == '/' || rest.at[1] == '*')))
+	/* Where no pattern is due, // and a slash with a star are comments of another language. */
+	if (rest.at[0] != '/' ||
+	    (!lexer_wants_regex(lexer) && rest.len > 1 && (rest.at[1] == '/' || rest.at[1] == '*')))
 		return false;
 	while (len < rest.len && rest.at[len] != '/' && rest.at[len] != '\n')
 		len += rest.at[len] == '\\' && len + 1 < rest.len && rest.at[len + 1] != '\n' ? 2 : 1;
@@ -127,6 +131,7 @@ lexer_regex(struct lexer *lexer)
 	if (len >= rest.len || rest.at[len] != '/') {
 		source_error(lexer->source, lexer->at,
 		    "this pattern does not end: expected / before the end of the line (a slash in it is \\/)");
+		lexer->tokens->open = lexer->at + 1;
 		lexer_add(lexer, TOKEN_BAD, len);
 		return true;
 	}

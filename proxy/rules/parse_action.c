@@ -50,10 +50,18 @@ parse_number(struct parser *p, const char *what, uint64_t *number)
 static bool
 accept_side(struct parser *p, struct action *action)
 {
+	static const char *const sides[] = {"client", "server"};
+	const struct token *token = parser_token(p);
+	const char *near;
+
 	if (parser_accept_word(p, "client"))
 		action->which = STEP_CLIENT;
 	else if (parser_accept_word(p, "server"))
 		action->which = STEP_SERVER;
+	else if (token->type == TOKEN_WORD && !token->first && language_action(token->text) < 0 &&
+	    (near = near_word(token->text, sides, 2)) != NULL)
+		parser_error(p, parser_take(p)->at, "no side \"%.*s\" (did you mean %s?)", SOURCE_SHOWN(token->len), token->text.at,
+		    near);
 	else
 		return false;
 	return true;
@@ -77,13 +85,13 @@ parse_sided(struct parser *p, struct action *action)
 
 /* CR or LF in a reply's text would make lines that nobody counted. */
 static void
-check_line_ends(struct parser *p, const struct token *token)
+check_line_ends(struct parser *p, const struct token *token, const char *help)
 {
 	for (size_t i = 0; i < token->text.len; i++) {
 		if (token->text.at[i] != '\r' && token->text.at[i] != '\n')
 			continue;
-		parser_error(p, token_origin(p->source, token, i), "no CR or LF in a reply's text: each further "
-		    "string is a further line, and for broken replies there is `reply raw`");
+		parser_error(p, token_origin(p->source, token, i), "no CR or LF in a line of a reply: %s, and for broken "
+		    "replies there is `reply raw`", help);
 		return;
 	}
 }
@@ -103,7 +111,7 @@ parse_reply(struct parser *p, struct action *action)
 		return false;
 	if (code < 200 || code > 599)
 		parser_error(p, token->at, "a reply code is 200 to 599, found %.*s: others are sent by `reply raw`",
-		    (int)token->len, token->text.at);
+		    SOURCE_SHOWN(token->len), token->text.at);
 	else
 		action->code = (uint16_t)code;
 	if (parser_is(p, TOKEN_ENHANCED))
@@ -112,7 +120,7 @@ parse_reply(struct parser *p, struct action *action)
 		return parser_expected(p, action->enhanced.at == NULL ? "an enhanced status code (4.3.2) or a string: "
 		    "the reply's text" : "a string: the reply's text");
 	while (parser_is(p, TOKEN_STRING)) {
-		check_line_ends(p, parser_token(p));
+		check_line_ends(p, parser_token(p), "each further string is a further line");
 		add_template(p, action, "a string");
 	}
 	return true;
@@ -225,6 +233,8 @@ parse_replace(struct parser *p, struct action *action)
 	char why[200];
 
 	if (token->type == TOKEN_REGEX) {
+		if (token->text.len == 0)
+			parser_error(p, token->at, "an empty pattern is found everywhere: expected what to replace");
 		action->pattern = pattern_new(token->text, token->caseless, &offset, why, sizeof why);
 		if (action->pattern == NULL) {
 			parser_error(p, token->at + 1 + offset, "this pattern cannot be used: %s", why);
@@ -256,7 +266,7 @@ check_keyword(struct parser *p, const struct token *token)
 {
 	const char *names[SMTP_KEYWORD_COUNT], *near;
 	struct view word = token->text;
-	int len = (int)word.len;
+	int len = SOURCE_SHOWN(word.len);
 
 	if (memchr(word.at, '=', word.len) != NULL)
 		word.len = (size_t)((const char *)memchr(word.at, '=', word.len) - word.at);
@@ -297,13 +307,13 @@ parse_offer(struct parser *p, struct action *action)
 	const struct token *token = parser_token(p);
 
 	if (token->type == TOKEN_WORD) {
-		parser_error(p, token->at, "expected a string: offer \"%.*s\"", (int)token->len, token->text.at);
+		parser_error(p, token->at, "expected a string: offer \"%.*s\"", SOURCE_SHOWN(token->len), token->text.at);
 		return false;
 	}
 	if (token->type == TOKEN_STRING && (token->text.len == 0 || token->text.at[0] == ' '))
 		parser_error(p, token->at, "expected an EHLO keyword in the string, such as \"SIZE 1000000\"");
 	else if (token->type == TOKEN_STRING)
-		check_line_ends(p, token);
+		check_line_ends(p, token, "each further keyword is a further `offer`");
 	return add_template(p, action, "a string such as \"SIZE 1000000\"");
 }
 

@@ -23,9 +23,9 @@ parse_field_name(struct parser *p, struct view name, size_t at, struct field_ref
 	names_add_fields(&names);
 	near = near_word(name, names.at, names.count);
 	if (near != NULL)
-		parser_error(p, at, "no field \"%.*s\" (did you mean %s?)", (int)name.len, name.at, near);
+		parser_error(p, at, "no field \"%.*s\" (did you mean %s?)", SOURCE_SHOWN(name.len), name.at, near);
 	else
-		parser_error(p, at, "no field \"%.*s\": smtpscope.rules(5) lists them", (int)name.len, name.at);
+		parser_error(p, at, "no field \"%.*s\": smtpscope.rules(5) lists them", SOURCE_SHOWN(name.len), name.at);
 	return false;
 }
 
@@ -43,9 +43,9 @@ finding_index(struct parser *p, struct view index, size_t at, struct field_ref *
 		ids[i] = finding_entry((enum finding)i)->id;
 	near = near_word(index, ids, FINDING_COUNT);
 	if (near != NULL)
-		parser_error(p, at, "no finding \"%.*s\" (did you mean %s?)", (int)index.len, index.at, near);
+		parser_error(p, at, "no finding \"%.*s\" (did you mean %s?)", SOURCE_SHOWN(index.len), index.at, near);
 	else
-		parser_error(p, at, "no finding \"%.*s\": `smtpscope explain` knows their names", (int)index.len,
+		parser_error(p, at, "no finding \"%.*s\": `smtpscope explain` knows their names", SOURCE_SHOWN(index.len),
 		    index.at);
 	return false;
 }
@@ -136,7 +136,8 @@ parse_test(struct parser *p)
 		parser_expected(p, "a field (the field stands on the left: sender == \"...\")");
 		return NULL;
 	}
-	if (!parser_name(p, &name)) {
+	if (parser_is_word(p, "and") || parser_is_word(p, "or") || parser_is_word(p, "in") || parser_at_clause(p) ||
+	    !parser_name(p, &name)) {
 		parser_expected(p, "a field such as recipient.domain, `not` or (");
 		return NULL;
 	}

@@ -33,7 +33,7 @@ unknown_place(struct parser *p, const struct names *names, const char *what)
 {
 	const struct token *token = parser_token(p);
 	const char *near = near_word(token->text, names->at, names->count);
-	int len = (int)token->len;
+	int len = SOURCE_SHOWN(token->len);
 
 	p->place_unknown = true;
 	if (near == NULL && looks_like_verb(token->text))
@@ -64,6 +64,9 @@ parse_target(struct parser *p, struct place *place)
 		place->slot = RULES_VERB_CONTENT;
 	} else if (verb != SMTP_VERB_UNKNOWN) {
 		place->slot = verb;
+	} else if (parser_is_word(p, "CONTENT-END")) {
+		parser_error(p, parser_token(p)->at, "the reply to the end of content is `reply to CONTENT`");
+		p->place_unknown = true;
 	} else {
 		names_add(&names, "CONNECT");
 		names_add(&names, "CONTENT");

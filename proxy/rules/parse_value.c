@@ -18,7 +18,7 @@ static const struct {
 	[TYPE_SECONDS] = {"a number of seconds", "a number, or a duration such as 500ms or 1.5m", true, false},
 	[TYPE_DURATION] = {"a duration", "a duration such as 500ms or 30s", true, false},
 	[TYPE_BOOLEAN] = {"true or false", "true or false", false, false},
-	[TYPE_ENHANCED] = {"an enhanced status code", "one such as 4.3.2, without quotes", true, true},
+	[TYPE_ENHANCED] = {"an enhanced status code", "a code such as 4.3.2, without quotes", true, true},
 	[TYPE_ADDRESS] = {"an address", "one such as 192.0.2.1 or 2001:db8::1, without quotes", true, true},
 };
 
@@ -76,7 +76,7 @@ parse_value(struct parser *p, const struct field_ref *ref, struct value *value)
 	if (!value_fits(entry->type, token, value)) {
 		if (token->type == TOKEN_CIDR && entry->type == TYPE_ADDRESS)
 			parser_error(p, token->at, "a network is looked up by `in`: %s in %.*s", entry->name.at,
-			    (int)token->len, token->text.at);
+			    SOURCE_SHOWN(token->len), token->text.at);
 		else
 			parser_expected(p, what);
 		if (!is_value(token))
@@ -115,6 +115,8 @@ compile(struct parser *p, const struct token *token, struct expr *test)
 	char why[200];
 
 	test->type = EXPR_MATCH;
+	if (token->text.len == 0)
+		parser_error(p, token->at, "an empty pattern is found everywhere");
 	test->pattern = pattern_new(token->text, token->caseless, &offset, why, sizeof why);
 	if (test->pattern == NULL)
 		parser_error(p, token->at + 1 + offset, "this pattern cannot be used: %s", why);
@@ -219,6 +221,7 @@ static bool
 parse_in(struct parser *p, struct expr *test)
 {
 	const struct token *token = parser_take(p);
+	bool good;
 
 	test->type = EXPR_IN;
 	if (test->field.field < FIELD_COUNT && language_fields[test->field.field].type == TYPE_BOOLEAN) {
@@ -229,16 +232,16 @@ parse_in(struct parser *p, struct expr *test)
 	if (!parser_accept(p, TOKEN_LBRACE))
 		return parse_item(p, test);
 	do {
-		if (!parse_item(p, test)) {
-			/* On to the set's own brace, lest it be taken for the rule's. */
-			while (!parser_is(p, TOKEN_END) && !parser_at_clause(p) && !parser_accept(p, TOKEN_RBRACE))
-				parser_take(p);
-			return false;
-		}
-	} while (parser_accept(p, TOKEN_COMMA));
-	if (parser_is(p, TOKEN_RBRACE))
-		return parser_expect(p, TOKEN_RBRACE);
-	return parser_expected(p, "\",\" or \"}\"");
+		good = parse_item(p, test);
+	} while (good && parser_accept(p, TOKEN_COMMA));
+	if (good && parser_accept(p, TOKEN_RBRACE))
+		return true;
+	if (good)
+		parser_expected(p, "\",\" or \"}\"");
+	/* On to the set's own brace, lest it be taken for the rule's. */
+	while (!parser_is(p, TOKEN_END) && !parser_at_clause(p) && !parser_accept(p, TOKEN_RBRACE))
+		parser_take(p);
+	return false;
 }
 
 bool

@@ -105,7 +105,7 @@ describe(const struct token *token, char *out, size_t size)
 	};
 
 	if (token->type == TOKEN_WORD || token->type == TOKEN_NUMBER)
-		snprintf(out, size, "\"%.*s\"", (int)(token->len < 40 ? token->len : 40), token->text.at);
+		snprintf(out, size, "\"%.*s\"", SOURCE_SHOWN(token->len), token->text.at);
 	else if (token->type >= TOKEN_LBRACE)
 		snprintf(out, size, "\"%s\"", names[token->type]);
 	else

@@ -26,6 +26,7 @@ struct parser {
 	size_t          *action_origins;        /* in step with rule.actions */
 	unsigned         stage;
 	bool             has_on, has_when;
+	bool             failed;        /* something of it was gone over */
 	bool             place_unknown; /* one of its places was wrong: nothing can be said about the rest */
 	unsigned         depth;         /* of an expression */
 };

@@ -35,15 +35,41 @@ at_rule(const struct parser *p)
 	return parser_is_word(p, "rule") && parser_ahead(p, 1)->type == TOKEN_STRING;
 }
 
+static void
+add_parts(struct names *names)
+{
+	names_add(names, "on");
+	names_add(names, "when");
+	names_add(names, "expect");
+	names_add_views(names, language_doses, DOSE_COUNT);
+	names_add_actions(names);
+}
+
+/* A word at a line's start that was meant to begin a part: its error is worth telling too. */
+static bool
+nearly_part(const struct token *token)
+{
+	struct names names = {.count = 0};
+
+	if (token->type != TOKEN_WORD || language_field(token->text) >= 0)
+		return false;
+	add_parts(&names);
+	return near_word(token->text, names.at, names.count) != NULL && !view_equal(token->text, VIEW("or")) &&
+	    !view_equal(token->text, VIEW("not")) && !view_equal(token->text, VIEW("in"));
+}
+
 bool
 parser_at_clause(const struct parser *p)
 {
-	return (parser_token(p)->first && stage_of(parser_token(p)) != STAGE_NONE) || at_rule(p);
+	const struct token *token = parser_token(p);
+
+	return (token->first && (stage_of(token) != STAGE_NONE || nearly_part(token))) || at_rule(p);
 }
 
 static void
 go_over(struct parser *p)
 {
+	p->failed = true;
 	while (!parser_is(p, TOKEN_END) && !parser_is(p, TOKEN_RBRACE) && !parser_at_clause(p))
 		parser_take(p);
 }
@@ -51,13 +77,18 @@ go_over(struct parser *p)
 static void
 unknown_part(struct parser *p)
 {
+	const struct token *token = parser_token(p);
 	struct names names = {.count = 0};
 
-	names_add(&names, "on");
-	names_add(&names, "when");
-	names_add(&names, "expect");
-	names_add_views(&names, language_doses, DOSE_COUNT);
-	names_add_actions(&names);
+	if (p->stage == STAGE_ON && p->has_on && token->type == TOKEN_WORD &&
+	    (language_place(token->text) >= 0 || smtp_verb_find(token->text) != SMTP_VERB_UNKNOWN)) {
+		parser_error(p, token->at, "expected \",\" between two places");
+		p->place_unknown = true;
+		parser_take(p);
+		go_over(p);
+		return;
+	}
+	add_parts(&names);
 	parser_expected_one(p, p->stage < STAGE_ACTION ? "`when`, a dose, `expect` or an action such as reply" :
 	    "an action such as reply, or }", &names);
 	parser_take(p);
@@ -93,17 +124,16 @@ parse_when(struct parser *p)
 static void
 parse_part(struct parser *p)
 {
-	static const char *const names[] = {"`on`", "`when`", "doses (skip, every, limit, chance)", "`expect`"};
 	const struct token *word = parser_token(p);
 	enum stage stage = stage_of(word);
 	bool good = false;
 
 	if (!p->has_on && stage != STAGE_ON && p->stage == STAGE_ON) {
-		parser_error(p, word->at, "expected `on` and a place before \"%.*s\"", (int)word->len, word->text.at);
+		parser_error(p, word->at, "expected `on` and a place before \"%.*s\"", SOURCE_SHOWN(word->len), word->text.at);
 		p->place_unknown = true;
 	} else if (stage < p->stage) {
-		parser_error(p, word->at, "\"%.*s\" comes too late: %s before what stands above it", (int)word->len,
-		    word->text.at, names[stage]);
+		parser_error(p, word->at, "\"%.*s\" stands too late: a rule is on, when, doses, expect, actions, in this "
+		    "order", SOURCE_SHOWN(word->len), word->text.at);
 	}
 	if (stage > p->stage)
 		p->stage = stage;
@@ -183,15 +213,17 @@ begin_rule(struct parser *p, const struct token *word)
 	p->uses_end = &p->uses;
 	p->action_origins = NULL;
 	p->stage = STAGE_ON;
-	p->has_on = p->has_when = p->place_unknown = false;
+	p->has_on = p->has_when = p->place_unknown = p->failed = false;
 }
 
 static void
 end_rule(struct parser *p, size_t errors)
 {
-	if (!p->has_on && p->stage == STAGE_ON && p->source->errors == errors)
+	bool whole = !p->failed && p->source->errors == errors;
+
+	if (!p->has_on && p->stage == STAGE_ON && whole)
 		parser_error(p, p->rule.origin, "this rule stands nowhere: expected `on` and a place");
-	else if (p->rule.action_count == 0 && p->rule.expect == EXPECT_NONE && p->source->errors == errors)
+	else if (p->rule.action_count == 0 && p->rule.expect == EXPECT_NONE && whole)
 		parser_error(p, p->rule.origin, "this rule does nothing: expected an action, or `expect`");
 	check_rule(p);
 	add_rule(p);
@@ -207,16 +239,18 @@ parse_rule(struct parser *p)
 	begin_rule(p, word);
 	if (parser_is(p, TOKEN_STRING))
 		take_name(p, parser_take(p));
-	else
-		parser_expected(p, "the rule's name in double quotes");
+	else if (!parser_expected(p, "the rule's name in double quotes") && parser_is(p, TOKEN_WORD))
+		parser_take(p);
 	if (!parser_accept(p, TOKEN_LBRACE)) {
 		parser_expected(p, "{");
 		go_over(p);
 	}
 	while (!parser_is(p, TOKEN_RBRACE)) {
 		if (parser_is(p, TOKEN_END) || at_rule(p)) {
-			parser_error(p, p->rule.origin, "this rule does not end: expected } %s",
-			    parser_is(p, TOKEN_END) ? "before the end of the file" : "before the next rule");
+			/* A string without an end has perhaps swallowed the brace; it was told of. */
+			if (p->tokens.open <= word->at)
+				parser_error(p, p->rule.origin, "this rule does not end: expected } %s",
+				    parser_is(p, TOKEN_END) ? "before the end of the file" : "before the next rule");
 			end_rule(p, errors);
 			return;
 		}
@@ -288,7 +322,7 @@ check_tags(const struct ruleset *rules, struct source *sources)
 		if (!tag->read || tag->set)
 			continue;
 		near = near_word(tag->word, names.at, names.count);
-		source_warn(&sources[tag->file], tag->origin, "no rule sets the tag \"%.*s\"%s%s%s", (int)tag->word.len,
+		source_warn(&sources[tag->file], tag->origin, "no rule sets the tag \"%.*s\"%s%s%s", SOURCE_SHOWN(tag->word.len),
 		    tag->word.at, near != NULL ? " (did you mean " : "", near != NULL ? near : "",
 		    near != NULL ? "?)" : "");
 	}

@@ -55,6 +55,18 @@ capture_kind(const char *text, size_t len)
 	return NULL;
 }
 
+/* The mark that some editors put in front of UTF-8 is nothing that a reader sees or counts. */
+static void
+drop_mark(struct source *source)
+{
+	static const struct view mark = VIEW("\xef\xbb\xbf");
+
+	if (!view_equal(view_first((struct view){source->text, source->len}, mark.len), mark))
+		return;
+	source->len -= mark.len;
+	memmove(source->text, source->text + mark.len, source->len);
+}
+
 static void
 read_all(struct source *source, FILE *file)
 {
@@ -100,6 +112,7 @@ source_read(struct source *source, const char *path)
 	if (source->refusal != NULL)
 		return;
 	kind = capture_kind(source->text, source->len);
+	drop_mark(source);
 	if (kind != NULL)
 		refuse(source, "is a capture (%s), not a rule file: captures are what `smtpscope decode` reads, "
 		    "named without -r", kind);
@@ -116,6 +129,7 @@ source_take(struct source *source, const char *name, struct view text)
 		abort();
 	if (text.len > 0)
 		memcpy(source->text, text.at, text.len);
+	drop_mark(source);
 }
 
 void

@@ -13,6 +13,9 @@
 
 #define SOURCE_WHOLE SIZE_MAX
 
+/* For "%.*s": a message shows the start of a word that is longer than any that is right. */
+#define SOURCE_SHOWN(len) ((int)((len) < 60 ? (len) : 60))
+
 struct message {
 	size_t at;              /* offset into the text; SOURCE_WHOLE: of no line */
 	size_t order;           /* messages at the same place stay in the order in which they were found */
