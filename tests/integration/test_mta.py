@@ -63,11 +63,13 @@ rule "carl's mailbox is full, once" {
 }
 """
 
-# The rule of the README: the first try of a sender meets a 421, the next one nothing.
+# The rule of the README: the first try of a sender meets a 421, the next one nothing. Where
+# none comes, smtpscope ends with 3.
 RULE_421 = """\
 rule "421 after RCPT, once" {
     on RCPT
     limit 1
+    expect at least 2
     reply 421 4.3.2 "mx.example.org Service not available, closing transmission channel"
     close
 }
@@ -346,6 +348,36 @@ def forced_421_for_exim(stage):
     reply = expect_421(first)
     expect(deferred.endswith(" ".join(lines_of(reply))), "another reason is in " + deferred)
     expect_delivered_after_421(scope, second, server, sent["text"])
+
+
+@case("a forced 421 after RCPT, and no next try: smtpscope ends with 3")
+def forced_421_and_nothing(stage):
+    server, client = stage.get("Postfix"), stage.get("sending Postfix")
+    with Scope(server.port, PROXY, RULE_421, code=3) as scope:
+        queue_id = client.submit(ANN, [BOB], CONTENT)
+        client.attempt(queue_id, BOB, "deferred")
+        expect_421(scope.session())
+    client.delete(queue_id)
+
+
+@case("a server that refuses connections: Postfix defers on 421 4.4.1, then delivers into Postfix")
+def no_upstream(stage):
+    server, client = stage.get("Postfix"), stage.get("sending Postfix")
+    with Scope(1, PROXY) as scope:      # nobody listens on port 1 here
+        queue_id = client.submit(ANN, [BOB], CONTENT)
+        deferred = client.attempt(queue_id, BOB, "deferred")
+        session = scope.session()
+    expect_equal(session.one("upstream")["outcome"], "refused", "outcome of the connection")
+    reply = session.one("reply", to="CONNECT")
+    expect_equal((reply["code"], reply["enhanced"], reply["origin"]), (421, "4.4.1", "proxy"), "greeting")
+    expect_equal(deferred["text"], "host 127.0.0.1[127.0.0.1] refused to talk to me: "
+                 + " ".join(lines_of(reply)), "text in Postfix's log, against the event")
+    expect_equal((session.one("close")["by"], session.one("close")["how"]), ("proxy", "upstream"),
+                 "who closed, and how")
+    with Scope(server.port, PROXY) as scope:
+        client.flush()
+        sent = client.attempt(queue_id, BOB, "sent")
+        expect_same_message(scope.session(), server.received(server.id_in(sent["text"])))
 
 
 def expect_421(session):

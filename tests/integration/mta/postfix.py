@@ -124,6 +124,10 @@ class Postfix:
         """Makes the queue manager try everything again now, as a mail engineer would."""
         self.room.run("/usr/sbin/postqueue", "-f")
 
+    def delete(self, queue_id):
+        """Takes a message out of the queue, wherever it is there."""
+        self.room.run("/usr/sbin/postsuper", "-d", queue_id)
+
     def attempt(self, queue_id, recipient, status, since=0):
         """One delivery attempt as its log line has it, a dict: relay, delay, delays, dsn, status,
         text (the words in brackets) and line."""

@@ -14,15 +14,16 @@ BINARY = Path(os.environ.get("SMTPSCOPE") or FOLDER.parents[1] / "smtpscope").re
 
 
 class Scope:
-    """A running proxy; use it with `with`. Leaving the block stops it, and it must end with 0."""
+    """A running proxy; use it with `with`. Leaving the block stops it."""
 
     _count = 0
 
-    def __init__(self, upstream_port, listen_port=0, rules=None, scheme="smtp"):
+    def __init__(self, upstream_port, listen_port=0, rules=None, scheme="smtp", code=0):
         """Between 127.0.0.1:listen_port (0: one that is free) and 127.0.0.1:upstream_port.
 
-        rules is the text of a rule file.
+        rules is the text of a rule file; code the exit code that it must end with.
         """
+        self._code = code
         expect(BINARY.exists(), f"no {BINARY}: run make first, or set SMTPSCOPE")
         Scope._count += 1
         folder = FOLDER / "rooms" / "scope"
@@ -60,7 +61,7 @@ class Scope:
         if kind is not None and issubclass(kind, Failure):
             raise Failure(f"{what}\n{self.text.read_text(errors='replace')}{self._said()}") from what
         if kind is None:
-            expect_equal(code, 0, f"exit code of smtpscope, which said: {self._said()}\n")
+            expect_equal(code, self._code, f"exit code of smtpscope, which said: {self._said()}\n")
 
     def events(self):
         """All events so far; a line that is not written whole yet is not there yet."""
