@@ -113,6 +113,13 @@ feed_rest(struct smtp_stream *stream, const char *octets, size_t len, struct smt
 	return unit_done(stream, unit);
 }
 
+/* Where a line that is too long is cut: not behind a CR, which may be half of its line end and no text. */
+static size_t
+cut_length(const char *octets, size_t limit)
+{
+	return limit > 1 && octets[limit - 1] == '\r' ? limit - 1 : limit;
+}
+
 /*
  * A line of the client's that is whole, or cut because it is too long. A secret has been
  * expected since AUTH, so an unknown line may be one that the server did not ask for.
@@ -131,7 +138,7 @@ feed_client_line(struct smtp_dialogue *d, enum smtp_unit_type type, const char *
 		return feed_lost(stream, octets, length > 0 ? length : len, unit);
 	d->lost[SMTP_CLIENT] = false;
 	if (length == 0 || length > d->limits.max_line) {
-		unit_begin(stream, type, octets, d->limits.max_line, unit);
+		unit_begin(stream, type, octets, cut_length(octets, d->limits.max_line), unit);
 		unit->marks = stream->marks | cut_marks(stream, unit->wire);
 		stream->rest = REST_LAST_LINE;
 	} else {
@@ -246,7 +253,7 @@ static bool
 reply_cut(struct smtp_dialogue *d, const char *octets, struct smtp_unit *unit)
 {
 	struct smtp_stream *stream = &d->stream[SMTP_SERVER];
-	size_t whole = stream->whole, len = d->limits.max_line;
+	size_t whole = stream->whole, len = cut_length(octets, d->limits.max_line);
 	struct smtp_reply_line line;
 
 	/* The start of a line that does not tell what it is comes with its rest. */

@@ -24,8 +24,8 @@ static const struct dialogue_case cases[] = {
 	    C("NOOP 6789012345678901234567890123456789012345678901234567890\r" "x23\r\n")},
 	.trace =
 	GREETED_SAID
-	"C command \"NOOP 6789012345678901234567890123456789012345678901234567890123\\r\" +cut\n"
-	"C rest \"\\n\" last\n"
+	"C command \"NOOP 6789012345678901234567890123456789012345678901234567890123\" +cut\n"
+	"C rest \"\\r\\n\" last\n"
 	"C command \"RSET\\r\\n\" +pipelined\n"
 	"C command \"NOOP 6789012345678901234567890123456789012345678901234567890\\rx23\" +bare-cr +cut +pipelined\n"
 	"C rest \"\\r\\n\" last\n"
