@@ -248,6 +248,8 @@ command_settles(struct session *s, struct passage *p)
 		if (reply.at != NULL)
 			note_forge(note, reply, p->reply != NULL ? p->reply->code : 0, origin);
 	}
+	if (close && c->verb != SMTP_QUIT)
+		session_ends(s, EVENT_PROXY, "rule", VIEW_NONE);
 	if (close)
 		session_closing(s);
 }

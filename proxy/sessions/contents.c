@@ -109,6 +109,7 @@ content_arrives(struct session *s, struct passage *p)
 {
 	struct transaction *t = s->content;
 	const struct smtp_content *framing = &s->dialogue.content;
+	uint64_t before;
 	unsigned news;
 
 	p->place = RULES_AT_CONTENT;
@@ -119,7 +120,10 @@ content_arrives(struct session *s, struct passage *p)
 		return;
 	}
 	transaction_content(t, p->unit.wire, !framing->by_count);
+	before = t->octets;
 	t->octets = framing->by_count ? t->octets + p->unit.wire.len : framing->wire - framing->stuffed;
+	if (s->content_way == CONTENT_SWALLOWED)
+		t->swallowed += t->octets - before;
 	/* One finding a content and kind: where the stretches are cut must not matter. */
 	news = p->unit.marks & ~(unsigned)t->marks;
 	if (framing->by_count)

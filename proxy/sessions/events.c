@@ -276,6 +276,8 @@ event_message(struct session *s, struct transaction *t)
 	e.as.message.code = t->code;
 	e.as.message.server_code = t->server_code != t->code ? t->server_code : 0;
 	e.as.message.complete = t->complete;
+	e.as.message.changed = t->swallowed > 0;
+	e.as.message.forwarded_octets = t->octets - t->swallowed;
 	put(s, &e);
 }
 

@@ -142,7 +142,9 @@ may_go_ahead(struct session *s, enum smtp_side from)
 	if (s->closing || s->from[from].held || s->from[from].pending != NULL || s->config->dry_run)
 		return false;
 	if (from == SMTP_SERVER) {
-		if (s->unplain > 0 || (e != NULL && e->kind == SMTP_CONTENT_DONE && s->dialogue.lmtp))
+		/* LMTP: where a rule may have made the legs disagree on a recipient, a reply may have to be swallowed. */
+		if (s->unplain > 0 ||
+		    (e != NULL && e->kind == SMTP_CONTENT_DONE && s->dialogue.lmtp && ruleset_count(rules) > 0))
 			return place == SMTP_OPAQUE;
 		verb = e == NULL ? SMTP_VERB_UNKNOWN : e->kind == SMTP_GREETING ? RULES_VERB_CONNECT :
 		    e->kind == SMTP_CONTENT_DONE ? RULES_VERB_CONTENT : e->verb;
@@ -155,7 +157,9 @@ may_go_ahead(struct session *s, enum smtp_side from)
 	switch (place) {
 	case SMTP_COMMANDS:
 	case SMTP_FULL:
-		return rules_need(rules, RULES_AT_COMMAND, SMTP_VERB_UNKNOWN) == RULES_NONE;
+		/* A BDAT that says LAST waits with its chunk for the rules at its end. */
+		return rules_need(rules, RULES_AT_COMMAND, SMTP_VERB_UNKNOWN) == RULES_NONE &&
+		    rules_need(rules, RULES_AT_CONTENT_END, 0) == RULES_NONE;
 	case SMTP_CONTENT:
 		return s->content_way == CONTENT_FORWARDED && rules_need(rules, RULES_AT_CONTENT, 0) == RULES_NONE &&
 		    rules_need(rules, RULES_AT_CONTENT_END, 0) == RULES_NONE;

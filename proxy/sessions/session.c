@@ -459,14 +459,21 @@ next_unit(struct session *s, enum smtp_side from, struct passage *p, struct view
 		passage_restore(s, from, p, rest);
 		return true;
 	}
-	if (from == SMTP_CLIENT && verdicts_wait(s))
+	if (from == SMTP_CLIENT && verdicts_wait(s)) {
+		s->waited = s->waited || rest.len > 0;
 		return false;
+	}
 	memset(&p->verdict, 0, sizeof p->verdict);
 	memset(&p->note, 0, sizeof *p - offsetof(struct passage, note));
 	if (!smtp_dialogue_feed(&s->dialogue, from, rest.at, rest.len, s->now_us, &p->unit) &&
 	    !(dir->eof && smtp_dialogue_finish(&s->dialogue, from, rest.at, rest.len, s->now_us, &p->unit)))
 		return false;
 	p->arrived_us = s->now_us;
+	if (from == SMTP_CLIENT && s->waited) {
+		if (p->unit.type == SMTP_UNIT_COMMAND)
+			p->unit.marks |= SMTP_MARK_PIPELINED;
+		s->waited = false;
+	}
 	unit_arrives(s, from, p);
 	return true;
 }
@@ -480,7 +487,7 @@ client_may_go_on(struct session *s)
 	return place == SMTP_HANDOVER || s->from[SMTP_CLIENT].blocked;
 }
 
-/* Feeds what is there, unit by unit; returns octets used. */
+/* Feeds what is there, unit by unit; returns octets used. What is thrown away counts as used, not as received. */
 static size_t
 feed_units(struct session *s, enum smtp_side from, struct view octets)
 {
@@ -516,6 +523,7 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 		unit_settles(s, from, &p);
 		pending_free(dir);
 		rest = view_from(rest, p.unit.wire.len);
+		dir->octets += p.unit.wire.len;
 		forged_go_out(s);
 		if (from == SMTP_SERVER && client_may_go_on(s)) {
 			s->plan->other = true;
@@ -540,7 +548,6 @@ session_feed(struct session *s, enum smtp_side from, const char *octets, size_t 
 	/* A server that was left may still talk: nobody listens. */
 	if (s->over || (from == SMTP_SERVER && s->server == SERVER_LEFT)) {
 		plan->used = len;
-		dir->octets += len;
 		dir->kept = 0;
 		call_ends(s);
 		return;
@@ -549,7 +556,6 @@ session_feed(struct session *s, enum smtp_side from, const char *octets, size_t 
 	if (!s->over && !plan->again)
 		put_ahead(s, from, (struct view){octets + used, len - used});
 	plan->used = used;
-	dir->octets += used;
 	dir->kept = len - used;
 	if (from == SMTP_CLIENT && !plan->again && s->from[SMTP_SERVER].interrupted) {
 		s->from[SMTP_SERVER].interrupted = false;

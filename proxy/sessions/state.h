@@ -71,7 +71,7 @@ struct pending {
 /* The octets of one side on their way to the other. */
 struct direction {
 	size_t          ahead;                  /* of the unused octets: put out already */
-	uint64_t        octets, opaque;         /* received; of these went by undecoded */
+	uint64_t        octets, opaque;         /* received and not thrown away; of these went by undecoded */
 	struct pending *pending;                /* a delay is running; NULL: none */
 	size_t          kept;                   /* octets that were offered last and not used */
 	bool            held;                   /* by `hold`: nothing goes on any more */
@@ -122,6 +122,7 @@ struct session {
 	uint8_t               server;           /* enum server_leg */
 	uint8_t               content_way;      /* enum content_way */
 	bool                  greeted, tls, closing, forced, over, first_reply;
+	bool                  waited;           /* the client's octets came while they could not be judged yet */
 	union {
 		struct sockaddr_in  in;
 		struct sockaddr_in6 in6;

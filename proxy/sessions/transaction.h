@@ -43,6 +43,7 @@ struct transaction {
 	bool              complete, reported;
 	uint16_t          marks;                /* SMTP_MARK_ found in the content */
 	uint64_t          octets, lines;
+	uint64_t          swallowed;            /* of octets: never sent to the server */
 	uint16_t          code, server_code;
 	uint32_t          next_final[2];        /* LMTP: recipients whose final reply is next, by column */
 };

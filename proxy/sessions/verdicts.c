@@ -158,6 +158,8 @@ verdicts_content_end_answered(struct session *s, bool by_count)
 		return;
 	}
 	withheld_forget(s);
+	if (s->content != NULL)
+		s->content->swallowed += s->dialogue.content.wire;
 	s->content_way = CONTENT_FORWARDED;
 	put_octets(s, SMTP_SERVER, VIEW("RSET\r\n"));
 	event_injected(s, VIEW("RSET"), ORIGIN_PROXY);
