@@ -134,6 +134,7 @@ static const struct {
     {"= \n", ":1: the name of an event"},
     {"= reply code\n", ":1: \"code\": field=value"},
     {"@ 3s\n", ":1: milliseconds"},
+    {"& reply\n", ":1: an event in front"},
     {"C: a\nC: [close]\nC: b\n", ":3: this side has ended its stream before"},
 };
 
@@ -165,9 +166,11 @@ END_TEST
 
 /* Events of two runs: what may differ, what may not, and what a transcript makes of them. */
 #define EVENTS \
+	"{\"time\":\"0\",\"session\":1,\"event\":\"open\"}\n" \
 	"{\"time\":\"1\",\"session\":1,\"event\":\"command\",\"verb\":\"NOOP\",\"params\":{\"A\":null}}\n" \
 	"{\"time\":\"2\",\"session\":1,\"event\":\"finding\",\"id\":\"line.nul\"}\n" \
-	"{\"time\":\"3\",\"session\":1,\"event\":\"reply\",\"text\":[\"a\\u0001\\\"\",\"b\"],\"code\":250}\n"
+	"{\"time\":\"3\",\"session\":1,\"event\":\"reply\",\"text\":[\"a\\u0001\\\"\",\"b\"],\"code\":250}\n" \
+	"{\"time\":\"4\",\"session\":1,\"event\":\"close\"}\n"
 
 static const struct {
 	const char *text;
@@ -177,7 +180,10 @@ static const struct {
     {"= finding\n", true},
     {"= reply code=\"250\"\n= finding\n", false},           /* it is a number */
     {"= reply code=251\n= finding\n", false},
-    {"= reply\n= command\n= finding\n", false},             /* their order */
+    {"= reply\n= command\n= finding\n", true},              /* their order is not looked at */
+    {"= command\n& finding\n& reply\n", true},
+    {"= finding\n& command\n", false},
+    {"= command\n& reply\n= finding\n", false},
     {"= reply\n= reply\n= finding\n", false},
     {"= command\n", false},                                 /* the finding is not named */
     {"= finding\n! reply code=250\n", false},

@@ -252,9 +252,9 @@ field_read(struct reader *r, struct view word, struct transcript_field *field)
 	buffer_free(&text);
 }
 
-/* "= event field=value ...", "! event field=value ..." */
+/* "= event field=value ...", "& event ...", "! event ..." */
 static void
-event_read(struct reader *r, bool never, struct view text)
+event_read(struct reader *r, char kind, struct view text)
 {
 	struct transcript *t = r->t;
 	struct transcript_event *event = &t->event[t->events];
@@ -266,7 +266,10 @@ event_read(struct reader *r, bool never, struct view text)
 		return;
 	}
 	t->events++;
-	event->never = never;
+	event->never = kind == '!';
+	event->adjoins = kind == '&';
+	if (event->adjoins && (t->events < 2 || event[-1].never))
+		complain(r, "an event in front of this one was expected");
 	event->line = r->line;
 	event->type = arena_copy(&t->arena, word_next(&text));
 	if (event->type.len == 0)
@@ -374,10 +377,8 @@ line_read(struct reader *r, struct view line)
 		receipt_read(r, line.at[0] == 'C' ? SMTP_CLIENT : SMTP_SERVER, false, rest);
 	else if (starts(line, "C<", &rest) || starts(line, "S<", &rest))
 		receipt_read(r, line.at[0] == 'C' ? SMTP_CLIENT : SMTP_SERVER, true, rest);
-	else if (starts(line, "=", &rest))
-		event_read(r, false, rest);
-	else if (starts(line, "!", &rest))
-		event_read(r, true, rest);
+	else if (starts(line, "=", &rest) || starts(line, "&", &rest) || starts(line, "!", &rest))
+		event_read(r, line.at[0], rest);
 	else if (starts(line, "@", &rest))
 		time_read(r, rest);
 	else if (starts(line, "option:", &rest))
@@ -388,8 +389,8 @@ line_read(struct reader *r, struct view line)
 		buffer_put(&r->rules, rest);
 		buffer_char(&r->rules, '\n');
 	} else if (line.at[0] != '#')
-		complain(r, "a line begins with \"C:\", \"S:\", \"C;\", \"S;\", \"C<\", \"S<\", \"=\", \"!\", \"|\", "
-		    "\"@\", \"option:\", \"masked:\" or \"#\"");
+		complain(r, "a line begins with \"C:\", \"S:\", \"C;\", \"S;\", \"C<\", \"S<\", \"=\", \"&\", \"!\", "
+		    "\"|\", \"@\", \"option:\", \"masked:\" or \"#\"");
 }
 
 /* What the file does not say: see the head of this file. */

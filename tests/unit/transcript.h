@@ -37,9 +37,10 @@ struct transcript_field {
 	struct view           value;
 };
 
-/* A "=" line, or a "!" line: an event that must not come. */
+/* A "=" or "&" line, or a "!" line: an event that must not come. */
 struct transcript_event {
 	bool        never;
+	bool        adjoins;            /* "&": directly behind the event of the line before */
 	struct view type;
 	struct transcript_field *field;
 	size_t      fields;

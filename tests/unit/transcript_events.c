@@ -9,7 +9,10 @@
 #define MAX_LINE_FIELDS 4096
 
 /* Left out: what no two runs have in common. All stand at the top of an event. */
-static const char *const varying[] = {"time", "session", "client", "server", "latency_ms", "duration_ms"};
+static const char *const varying[] = {"time", "session", "client", "server"};
+
+/* Of these it is only kept whether there is a number. */
+static const char *const measured[] = {"latency_ms", "duration_ms"};
 
 /* One JSON object being taken apart into fields. */
 struct parser {
@@ -197,6 +200,24 @@ field_find(const struct event_line *event, struct view path)
 	return NULL;
 }
 
+static bool
+named(struct view path, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (view_equal(path, view_of(names[i])))
+			return true;
+	return false;
+}
+
+static struct view
+without_directory(struct view path)
+{
+	for (size_t slash = path.len; slash > 0; slash--)
+		if (path.at[slash - 1] == '/')
+			return view_from(path, slash);
+	return path;
+}
+
 /* Takes out what varies; a rule's file is named without its directory. */
 static void
 line_normalise(struct event_line *event)
@@ -205,20 +226,15 @@ line_normalise(struct event_line *event)
 
 	for (size_t i = 0; i < event->fields; i++) {
 		struct event_field field = event->field[i];
-		bool varies = false;
 
-		for (size_t k = 0; k < sizeof varying / sizeof varying[0]; k++)
-			varies |= view_equal(field.path, view_of(varying[k]));
-		if (view_equal(field.path, VIEW("at"))) {
-			for (size_t slash = field.value.len; slash > 0; slash--) {
-				if (field.value.at[slash - 1] == '/') {
-					field.value = view_from(field.value, slash);
-					break;
-				}
-			}
-		}
-		if (!varies)
-			event->field[kept++] = field;
+		if (named(field.path, varying, sizeof varying / sizeof varying[0]))
+			continue;
+		if (named(field.path, measured, sizeof measured / sizeof measured[0])
+		    && !view_equal(field.value, VIEW("null")))
+			field.value = VIEW("number");
+		if (view_equal(field.path, VIEW("at")))
+			field.value = without_directory(field.value);
+		event->field[kept++] = field;
 	}
 	event->fields = kept;
 }
@@ -347,19 +363,15 @@ event_matches(const struct event_line *event, const struct transcript_event *wan
 	return true;
 }
 
-static const char *
-place_of(const struct transcript *t, const struct transcript_event *want, char *place, size_t size)
-{
-	snprintf(place, size, "%s:%u", t->path.at, want->line);
-	return place;
-}
-
-/* Each type that the transcript names at all it must name each time: "=" lines of it, in order. */
+/*
+ * Each type that the transcript names at all it must name each time: its lines, in order, are
+ * the events of that type. place gets, by the transcript's event, which event that is.
+ */
 static bool
-type_expected(const struct event_list *list, const struct transcript *t, struct view type, FILE *err)
+type_expected(const struct event_list *list, const struct transcript *t, struct view type, size_t *place,
+    FILE *err)
 {
 	size_t next = 0;
-	char place[256];
 
 	for (size_t i = 0; i < t->events; i++) {
 		const struct transcript_event *want = &t->event[i];
@@ -369,20 +381,19 @@ type_expected(const struct event_list *list, const struct transcript *t, struct 
 		while (next < list->count && !view_equal(list->event[next].type, type))
 			next++;
 		if (next == list->count) {
-			fprintf(err, "%s: there is no such event\n", place_of(t, want, place, sizeof place));
+			fprintf(err, "%s:%u: there is no such event\n", t->path.at, want->line);
 			return false;
 		}
 		if (!event_matches(&list->event[next], want)) {
-			fprintf(err, "%s: this was expected, and the event is:\n ",
-			    place_of(t, want, place, sizeof place));
+			fprintf(err, "%s:%u: this was expected, and the event is:\n ", t->path.at, want->line);
 			line_show(&list->event[next], err);
 			return false;
 		}
-		next++;
+		place[i] = next++;
 	}
 	for (; next < list->count; next++) {
 		if (view_equal(list->event[next].type, type)) {
-			fprintf(err, "%s: no \"=\" line expects this event:\n ", t->path.at);
+			fprintf(err, "%s: no line expects this event:\n ", t->path.at);
 			line_show(&list->event[next], err);
 			return false;
 		}
@@ -390,35 +401,22 @@ type_expected(const struct event_list *list, const struct transcript *t, struct 
 	return true;
 }
 
-/* Of these the contract of smtpscope(1) does not say where they stand among the others. */
+/* What is joined by "&" follows at once; a session begins with `open` and ends with `close`. */
 static bool
-order_is_open(struct view type)
+order_expected(const struct event_list *list, const struct transcript *t, const size_t *place, FILE *err)
 {
-	static const char *const open[] = {"finding", "ehlo", "auth", "tls", "upstream"};
-
-	for (size_t i = 0; i < sizeof open / sizeof open[0]; i++)
-		if (view_equal(type, view_of(open[i])))
-			return true;
-	return false;
-}
-
-/* All other "=" lines follow each other in the order of the file. */
-static bool
-order_expected(const struct event_list *list, const struct transcript *t, FILE *err)
-{
-	size_t next = 0;
-	char place[256];
-
-	for (size_t i = 0; i < t->events; i++) {
-		const struct transcript_event *want = &t->event[i];
-
-		if (want->never || order_is_open(want->type))
-			continue;
-		while (next < list->count && !event_matches(&list->event[next], want))
-			next++;
-		if (next++ == list->count) {
-			fprintf(err, "%s: this event does not come behind the one expected before it\n",
-			    place_of(t, want, place, sizeof place));
+	for (size_t i = 1; i < t->events; i++) {
+		if (t->event[i].adjoins && place[i] != place[i - 1] + 1) {
+			fprintf(err, "%s:%u: this comes as event %zu, and the one before it as %zu\n", t->path.at,
+			    t->event[i].line, place[i] + 1, place[i - 1] + 1);
+			return false;
+		}
+	}
+	for (size_t i = 0; i < list->count; i++) {
+		if (view_equal(list->event[i].type, VIEW("open")) != (i == 0) ||
+		    view_equal(list->event[i].type, VIEW("close")) != (i == list->count - 1)) {
+			fprintf(err, "%s: event %zu of %zu:\n ", t->path.at, i + 1, list->count);
+			line_show(&list->event[i], err);
 			return false;
 		}
 	}
@@ -428,13 +426,10 @@ order_expected(const struct event_list *list, const struct transcript *t, FILE *
 static bool
 never_happened(const struct event_list *list, const struct transcript *t, FILE *err)
 {
-	char place[256];
-
 	for (size_t i = 0; i < t->events; i++) {
 		for (size_t k = 0; t->event[i].never && k < list->count; k++) {
 			if (event_matches(&list->event[k], &t->event[i])) {
-				fprintf(err, "%s: this must not come, and does:\n ",
-				    place_of(t, &t->event[i], place, sizeof place));
+				fprintf(err, "%s:%u: this must not come, and does:\n ", t->path.at, t->event[i].line);
 				line_show(&list->event[k], err);
 				return false;
 			}
@@ -446,16 +441,19 @@ never_happened(const struct event_list *list, const struct transcript *t, FILE *
 bool
 event_list_expected(const struct event_list *list, const struct transcript *t, struct view lines, FILE *err)
 {
-	bool good = type_expected(list, t, VIEW("finding"), err);
+	size_t *place = calloc(t->events + 1, sizeof *place);
+	bool good = type_expected(list, t, VIEW("finding"), place, err);
 
 	for (size_t i = 0; i < t->events && good; i++)
 		if (!t->event[i].never)
-			good = type_expected(list, t, t->event[i].type, err);
+			good = type_expected(list, t, t->event[i].type, place, err);
 	for (size_t i = 0; i < t->maskeds && good; i++) {
 		if (memmem(lines.at, lines.len, t->masked[i].at, t->masked[i].len) != NULL) {
 			fprintf(err, "%s: an event shows \"%s\"\n", t->path.at, t->masked[i].at);
 			good = false;
 		}
 	}
-	return good && order_expected(list, t, err) && never_happened(list, t, err);
+	good = good && order_expected(list, t, place, err) && never_happened(list, t, err);
+	free(place);
+	return good;
 }

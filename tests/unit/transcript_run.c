@@ -8,6 +8,7 @@
 #include "proxy/outputs/json.h"
 #include "proxy/sessions/session.h"
 
+#define SERVER      "192.0.2.25:25"
 #define READ_MOST   (64 * 1024)         /* octets the relay takes in one read */
 #define BEGIN_US    1000000u            /* virtual time of the first step */
 #define STEP_US     1000u               /* from the end of a step to the next write */
@@ -31,7 +32,7 @@ struct leg {
 	struct piece *first, **last;
 	enum transcript_ending leaves, got_end, expected_end;
 	bool          left;             /* the session was told that it leaves */
-	bool          finish;           /* FIN behind the pieces */
+	enum ending   end;              /* behind the pieces */
 	bool          drained;
 };
 
@@ -40,6 +41,7 @@ struct player {
 	const unsigned char     *cut;
 	FILE                    *err;
 	struct session          *session;
+	struct arena             arena;         /* the sessions' scratch */
 	struct plan              plan;
 	struct leg               leg[2];
 	struct buffer            want[2];       /* all that each end should receive, up to this step */
@@ -140,16 +142,14 @@ leg_push(struct leg *leg, const struct segment *segment)
 static void
 dial(struct player *p)
 {
-	static const struct view server = {"192.0.2.25:25", 13};
-
 	if (p->t->server == TRANSCRIPT_SERVER_NONE)
 		fail(p, "the server is dialled, and should not be");
 	else if (p->t->server == TRANSCRIPT_SERVER_UP)
-		session_upstream(p->session, server, "connected", VIEW_NONE, 100, p->now_us);
+		session_upstream(p->session, VIEW(SERVER), "connected", VIEW_NONE, 100, p->now_us);
 	else {
-		session_upstream(p->session, server, "refused", VIEW("Connection refused"), 100, p->now_us);
+		session_upstream(p->session, VIEW(SERVER), "refused", VIEW("Connection refused"), 100, p->now_us);
 		memset(&p->plan, 0, sizeof p->plan);
-		session_unreachable(p->session, VIEW("Connection refused"), p->now_us, &p->plan);
+		session_unreachable(p->session, VIEW(SERVER ": Connection refused"), p->now_us, &p->plan);
 	}
 }
 
@@ -166,7 +166,8 @@ plan_apply(struct player *p, enum smtp_side from)
 		struct leg *leg = &p->leg[side];
 
 		leg->drained |= plan.drain[side];
-		leg->finish |= plan.end[side] == END_FIN;
+		if (leg->end < plan.end[side])
+			leg->end = plan.end[side];
 		if (plan.end[side] == END_RST && leg->got_end != TRANSCRIPT_RESET) {
 			leg_drop(leg);
 			leg->got_end = TRANSCRIPT_RESET;
@@ -224,7 +225,9 @@ leg_flush(struct player *p, enum smtp_side to)
 		}
 		free(piece);
 	}
-	if (leg->finish && leg->got_end == TRANSCRIPT_OPEN)
+	if (leg->end == END_RST_AFTER)
+		leg->got_end = TRANSCRIPT_RESET;
+	else if (leg->end == END_FIN && leg->got_end == TRANSCRIPT_OPEN)
 		leg->got_end = TRANSCRIPT_CLOSED;
 }
 
@@ -260,21 +263,23 @@ leg_read(struct player *p, enum smtp_side from)
 	bool reset = leg->leaves == TRANSCRIPT_RESET;
 	size_t len = leg_read_length(p, leg);
 
-	if (p->over || leg->left || (len == 0 && leg->leaves == TRANSCRIPT_OPEN))
+	if (leg->left || (len == 0 && leg->leaves == TRANSCRIPT_OPEN))
 		return false;
-	if (!leg->drained && !(len == 0 && reset) && !session_wants(p->session, from, leg->kept.len))
+	if (!leg->drained && !p->over && !(len == 0 && reset) && !session_wants(p->session, from, leg->kept.len))
 		return false;
-	if (len > 0 && !leg->drained)
+	if (len > 0 && !leg->drained && !p->over)
 		buffer_put(&leg->kept, view_first(leg->pending, len));
 	leg->pending = view_from(leg->pending, len);
 	leg->place += len;
 	if (len > 0) {
-		if (!leg->drained)
+		if (!leg->drained && !p->over)
 			leg_offer(p, from);
 		check_transparent(p, from);
 		return true;
 	}
 	leg->left = true;
+	if (p->over)
+		return true;
 	memset(&p->plan, 0, sizeof p->plan);
 	session_closed(p->session, from, reset ? CLOSE_RESET : CLOSE_EOF, VIEW_NONE, leg->kept.at, leg->kept.len,
 	    p->now_us, &p->plan);
@@ -376,7 +381,7 @@ begin(struct player *p, const struct session_config *config)
 	struct session_ends ends = {
 	    .client = (struct sockaddr *)&client,
 	    .client_text = VIEW("127.0.0.1:40001"),
-	    .server = VIEW("smtp://192.0.2.25:25"),
+	    .server = VIEW("smtp://" SERVER),
 	    .listener = VIEW("smtp://127.0.0.1:2525"),
 	    .lmtp = p->t->lmtp,
 	};
@@ -416,6 +421,7 @@ transcript_run(const struct transcript *t, const struct ruleset *rules, const un
 	    .show_secrets = t->show_secrets,
 	    .max_line = t->max_line,
 	    .max_content = t->max_content,
+	    .arena = &p->arena,
 	};
 	bool good;
 
@@ -424,6 +430,7 @@ transcript_run(const struct transcript *t, const struct ruleset *rules, const un
 	*p = (struct player){.t = t, .cut = cut, .err = err, .outcome = outcome, .step = t->step,
 	    .now_us = BEGIN_US};
 	*outcome = (struct transcript_outcome){.events_by = calloc(t->steps + 1, sizeof(size_t))};
+	arena_init(&p->arena);
 	p->leg[0].last = &p->leg[0].first;
 	p->leg[1].last = &p->leg[1].first;
 	begin(p, &config);
@@ -438,6 +445,7 @@ transcript_run(const struct transcript *t, const struct ruleset *rules, const un
 		buffer_free(&p->leg[side].got);
 		buffer_free(&p->want[side]);
 	}
+	arena_clear(&p->arena);
 	free(p);
 	rules_state_free(state);
 	return good;
