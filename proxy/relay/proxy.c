@@ -103,7 +103,7 @@ load_rules(struct proxy *p)
 	    .max_line = (uint32_t)options->max_line, .max_content = options->max_content,
 	    .arena = &p->worker.arena};
 
-	return rulebook_load(&options->rules, options->seed, &config, stderr);
+	return rulebook_load(&options->rules, options->seed, &config, p->worker.rulebook, stderr);
 }
 
 static void

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 struct rulebook *
-rulebook_load(const struct options_list *files, uint64_t seed, const struct session_config *config, FILE *err)
+rulebook_load(const struct options_list *files, uint64_t seed, const struct session_config *config,
+    const struct rulebook *earlier, FILE *err)
 {
 	struct ruleset *rules = ruleset_load(files->at, files->count, err);
 	struct rulebook *rulebook;
@@ -17,7 +18,7 @@ rulebook_load(const struct options_list *files, uint64_t seed, const struct sess
 	if (rulebook == NULL)
 		abort();
 	*rulebook = (struct rulebook){.config = *config, .rules = rules, .users = 1};
-	rulebook->state = rules_state_new(rules, seed);
+	rulebook->state = earlier == NULL ? rules_state_new(rules, seed) : rules_state_follow(rules, earlier->state);
 	rulebook->config.rules = rules;
 	rulebook->config.rules_state = rulebook->state;
 	return rulebook;

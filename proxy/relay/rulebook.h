@@ -21,10 +21,10 @@ struct rulebook {
 
 /*
  * Loads the rule files. NULL: their errors were written to err. Copies config, whose rules and
- * rules_state are filled in.
+ * rules_state are filled in. Rules that are in earlier too (NULL: none) go on with its counts.
  */
 struct rulebook *rulebook_load(const struct options_list *files, uint64_t seed,
-    const struct session_config *config, FILE *err);
+    const struct session_config *config, const struct rulebook *earlier, FILE *err);
 
 struct rulebook *rulebook_use(struct rulebook *rulebook);
 void rulebook_release(struct rulebook *rulebook);

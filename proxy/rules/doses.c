@@ -17,7 +17,7 @@
 static struct rule_state *
 state_of(struct judging *j, const struct rule *rule)
 {
-	return &j->state->rule[rule - j->rules->rules];
+	return j->state->rule[rule - j->rules->rules];
 }
 
 static void

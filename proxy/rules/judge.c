@@ -160,7 +160,7 @@ static void
 try_rule(struct judging *j, uint32_t number)
 {
 	const struct rule *rule = &j->rules->rules[number];
-	struct rule_state *state = &j->state->rule[number];
+	struct rule_state *state = j->state->rule[number];
 	struct throw throw;
 
 	if (rule->when != NULL && !expr_holds(j, rule->when))

@@ -65,6 +65,12 @@ bool ruleset_wants_seed(const struct ruleset *rules);
 
 /* Counts start at 0. Borrows rules. Seed as in --seed. */
 struct rules_state *rules_state_new(const struct ruleset *rules, uint64_t seed);
+/*
+ * For rules that are loaded again: one that has the name and the text of an earlier one goes
+ * on with its counts, and clients keep their tags. Sessions that still have the earlier
+ * ruleset count in the same place, so either state may be freed first. Borrows rules.
+ */
+struct rules_state *rules_state_follow(const struct ruleset *rules, const struct rules_state *earlier);
 void rules_state_free(struct rules_state *state);
 
 /* What one session remembers for its rules. */

@@ -104,6 +104,7 @@ struct rule {
 	const char      *at;            /* "file:line" */
 	size_t           origin;        /* of the name, in the source */
 	size_t           file;
+	uint64_t         text_hash;     /* of its source, from `rule` to } */
 	struct place    *places;
 	size_t           place_count;
 	struct expr     *when;          /* NULL: always */

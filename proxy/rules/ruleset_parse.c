@@ -8,6 +8,7 @@
 
 #include "proxy/near.h"
 #include "proxy/rules/parser.h"
+#include "proxy/rules/siphash.h"
 
 /* Parts of a rule in their order. */
 enum stage { STAGE_ON, STAGE_WHEN, STAGE_DOSE, STAGE_EXPECT, STAGE_ACTION, STAGE_NONE };
@@ -259,6 +260,7 @@ parse_rule(struct parser *p)
 		else
 			parse_part(p);
 	}
+	p->rule.text_hash = siphash(0, 0, (struct view){p->source->text + word->at, parser_token(p)->at - word->at});
 	parser_take(p);
 	end_rule(p, errors);
 }

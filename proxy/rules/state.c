@@ -6,25 +6,74 @@
 
 #include "proxy/rules/siphash.h"
 
-struct rules_state *
-rules_state_new(const struct ruleset *rules, uint64_t seed)
+static void *
+take_zeroed(size_t count, size_t size)
 {
-	struct rules_state *state = calloc(1, sizeof *state);
+	void *at = calloc(count, size);
 
-	if (state == NULL)
+	if (at == NULL)
 		abort();
+	return at;
+}
+
+/* What the rule of the same name and text had counted; NULL: there was none. */
+static struct rule_state *
+earlier_counts(const struct rules_state *earlier, const struct rule *rule)
+{
+	for (size_t i = 0; earlier != NULL && i < earlier->rules->count; i++) {
+		const struct rule *other = &earlier->rules->rules[i];
+
+		if (other->text_hash == rule->text_hash && view_equal(other->name_view, rule->name_view))
+			return earlier->rule[i];
+	}
+	return NULL;
+}
+
+static struct rules_state *
+make_state(const struct ruleset *rules, uint64_t seed, const struct rules_state *earlier)
+{
+	struct rules_state *state = take_zeroed(1, sizeof *state);
+
 	state->rules = rules;
 	state->seed = seed;
 	state->user = pattern_user_new();
-	state->rule = calloc(rules->count + 1, sizeof *state->rule);
-	if (state->rule == NULL)
-		abort();
+	state->tags = earlier != NULL ? earlier->tags : take_zeroed(1, sizeof *state->tags);
+	state->tags->users++;
+	state->rule = take_zeroed(rules->count + 1, sizeof(struct rule_state *));
 	for (size_t i = 0; i < rules->count; i++) {
-		state->rule[i].own = calloc(rules->rules[i].own_slots + 1, sizeof(struct counter));
-		if (state->rule[i].own == NULL)
-			abort();
+		struct rule_state *rule = earlier_counts(earlier, &rules->rules[i]);
+
+		if (rule == NULL) {
+			rule = take_zeroed(1, sizeof *rule);
+			rule->own = take_zeroed(rules->rules[i].own_slots + 1, sizeof *rule->own);
+		}
+		rule->users++;
+		state->rule[i] = rule;
 	}
 	return state;
+}
+
+struct rules_state *
+rules_state_new(const struct ruleset *rules, uint64_t seed)
+{
+	return make_state(rules, seed, NULL);
+}
+
+struct rules_state *
+rules_state_follow(const struct ruleset *rules, const struct rules_state *earlier)
+{
+	return make_state(rules, earlier->seed, earlier);
+}
+
+static void
+release_rule(struct rule_state *rule)
+{
+	if (--rule->users > 0)
+		return;
+	free(rule->own);
+	counts_free(&rule->keyed);
+	counts_free(&rule->throws);
+	free(rule);
 }
 
 void
@@ -32,13 +81,13 @@ rules_state_free(struct rules_state *state)
 {
 	if (state == NULL)
 		return;
-	for (size_t i = 0; i < state->rules->count; i++) {
-		free(state->rule[i].own);
-		counts_free(&state->rule[i].keyed);
-		counts_free(&state->rule[i].throws);
-	}
+	for (size_t i = 0; i < state->rules->count; i++)
+		release_rule(state->rule[i]);
 	free(state->rule);
-	counts_free(&state->tags);
+	if (--state->tags->users == 0) {
+		counts_free(&state->tags->until);
+		free(state->tags);
+	}
 	pattern_user_free(state->user);
 	free(state);
 }
@@ -48,7 +97,7 @@ rules_state_count(const struct rules_state *state, size_t rule, struct rules_cou
 {
 	static const char *const words[] = {"", "at least", "at most", "exactly"};
 	const struct rule *r = &state->rules->rules[rule];
-	const struct rule_state *s = &state->rule[rule];
+	const struct rule_state *s = state->rule[rule];
 
 	memset(count, 0, sizeof *count);
 	count->rule = r->name;

@@ -14,6 +14,7 @@ struct counter {
 };
 
 struct rule_state {
+	unsigned        users;  /* states: rules that were loaded again go on with what they had */
 	uint64_t        matched, skipped, acted;
 	struct counter *own;    /* doses per rule, by their slot */
 	struct counts   keyed;  /* doses per client, sender, recipient */
@@ -21,13 +22,20 @@ struct rule_state {
 	bool            told;   /* that keys are forgotten */
 };
 
+/* Tags of clients, by word and address: time_us is when they end. */
+struct client_tags {
+	unsigned      users;
+	struct counts until;
+	bool          told;     /* that tags are forgotten */
+};
+
 struct rules_state {
 	const struct ruleset *rules;    /* borrowed */
 	uint64_t              seed;
-	struct rule_state    *rule;     /* by number */
-	struct counts         tags;     /* tags of clients: time_us is when they end */
+	struct rule_state   **rule;     /* by number */
+	struct client_tags   *tags;
 	struct pattern_user  *user;
-	bool                  told_tags, told_pattern;
+	bool                  told_pattern;
 };
 
 #endif

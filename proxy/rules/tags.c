@@ -23,7 +23,9 @@ client_key(const struct judging *j, unsigned tag, uint64_t *key)
 
 	if (!address_of(j->facts.client, &client))
 		return false;
-	*key = siphash(tag, 2, (struct view){(const char *)client.octets, sizeof client.octets});
+	/* By the word: rules that are loaded again may number it otherwise. */
+	*key = siphash(siphash(0, 2, j->rules->tags[tag].word), 2,
+	    (struct view){(const char *)client.octets, sizeof client.octets});
 	return true;
 }
 
@@ -37,7 +39,7 @@ tag_has(const struct judging *j, unsigned tag)
 		return true;
 	if (!client_key(j, tag, &key))
 		return false;
-	count = counts_find(&j->state->tags, key);
+	count = counts_find(&j->state->tags->until, key);
 	return count != NULL && j->facts.time_us < count->time_us;
 }
 
@@ -49,9 +51,9 @@ tag_set(struct judging *j, const struct action *action)
 	if (action->of_client) {
 		if (!client_key(j, action->tag, &key))
 			return;
-		counts_take(&j->state->tags, key)->time_us = until;
-		if (j->state->tags.forgotten > 0 && !j->state->told_tags) {
-			j->state->told_tags = true;
+		counts_take(&j->state->tags->until, key)->time_us = until;
+		if (j->state->tags->until.forgotten > 0 && !j->state->tags->told) {
+			j->state->tags->told = true;
 			fprintf(stderr, "rules: more than %u tags of clients: the oldest are forgotten\n", COUNTS_MOST);
 		}
 		return;
@@ -72,5 +74,5 @@ tag_remove(struct judging *j, unsigned tag)
 	if (j->run->tags != NULL)
 		j->run->tags[tag].until_us = 0;
 	if (client_key(j, tag, &key))
-		counts_remove(&j->state->tags, key);
+		counts_remove(&j->state->tags->until, key);
 }
