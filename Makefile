@@ -22,7 +22,7 @@ UNITS    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
 HELPERS  := $(filter-out tests/unit/test_%,$(sort $(wildcard tests/unit/*.c)))
 SCRIPTS  := $(sort $(wildcard tests/integration/test_*.py))
 RULES    := $(sort $(wildcard samples/rules/*.rules))
-MANUALS  := $(sort $(wildcard proxy/*.[1-8]))
+MANUALS  := $(sort $(wildcard proxy/*.[1-8] proxy/*/*.[1-8]))
 object    = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 # Builds beside the usual one (sanitizers, another compiler) leave ./smtpscope alone.
