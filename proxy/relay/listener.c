@@ -11,6 +11,7 @@
 
 #define BACKLOG 4096
 #define PAUSE_US 100000         /* without descriptors: try again, even if none of ours was closed */
+#define TELL_US  UINT64_C(60000000)     /* and say so this often at most */
 
 struct socket {
 	struct listener   listener;
@@ -26,7 +27,7 @@ struct listeners {
 	struct socket *first;
 	struct loop_event   retry;
 	bool           paused;
-	bool           told;            /* that it paused: once, until a connection came in again */
+	uint64_t       told_us;         /* when that was said last */
 };
 
 static void
@@ -55,12 +56,14 @@ static void
 pause_all(struct listeners *listeners, int error)
 {
 	struct timeval pause = {.tv_usec = PAUSE_US};
+	uint64_t now_us = worker_now(listeners->worker);
 
-	if (!listeners->told)
+	if (listeners->told_us == 0 || now_us >= listeners->told_us + TELL_US) {
+		listeners->told_us = now_us;
 		fprintf(listeners->err, "smtpscope: accepting no connection for now: %s "
-		    "(%zu sessions are open; ulimit -n is the limit)\n", strerror(error),
+		    "(%zu sessions are open; ulimit -n is the limit); who comes waits\n", strerror(error),
 		    listeners->worker->pair_count);
-	listeners->told = true;
+	}
 	listeners->paused = true;
 	for (struct socket *s = listeners->first; s != NULL; s = s->next)
 		event_del(&s->event);
@@ -104,15 +107,20 @@ connection_is_there(evutil_socket_t listening, short what, void *to)
 	struct worker *worker = s->all->worker;
 	union url_address from;
 	socklen_t len = sizeof from;
-	int fd = accept4(listening, &from.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd;
 
 	(void)what;
+	/* Who comes in must find a descriptor for the server's leg too: better to wait than to be told 421. */
+	if (worker->room != 0 && worker->pair_count >= worker->room) {
+		pause_all(s->all, EMFILE);
+		return;
+	}
+	fd = accept4(listening, &from.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 			pause_all(s->all, errno);
 		return;         /* else the client has gone again (ECONNABORTED and the like) */
 	}
-	s->all->told = false;
 	url_address_unmap(&from);
 	if (worker->max_sessions != 0 && worker->pair_count >= worker->max_sessions)
 		turn_away(worker, fd);

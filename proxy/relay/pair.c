@@ -208,13 +208,15 @@ attempt_is_over(void *to, struct view server, const char *outcome, struct view r
 }
 
 static void
-server_is_connected(void *to, int fd)
+server_is_connected(void *to, int fd, bool was_reset)
 {
 	struct pair *pair = to;
 	uint64_t now_us = worker_now(pair->worker);
 
 	pair->dial = NULL;
 	leg_open(&pair->leg[SMTP_SERVER], pair->worker->base, fd, server_is_ready, pair);
+	if (was_reset)
+		is_broken(pair, SMTP_SERVER);
 	pair_flush(pair, SMTP_SERVER, now_us);
 	pair_settle(pair, now_us);
 }

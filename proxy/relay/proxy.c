@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "proxy/options.h"
 #include "proxy/relay/listener.h"
@@ -19,6 +20,7 @@
 #include "proxy/sink/sink_server.h"
 
 #define LISTEN_DEFAULT "127.0.0.1:2525"
+#define DESCRIPTORS_SPARE 8     /* for names to be resolved, files to be opened again */
 
 struct urls {
 	struct url *at;
@@ -82,16 +84,25 @@ has_sink(const struct urls *urls)
 	return false;
 }
 
-/* A session is two descriptors, and the usual soft limit is 1,024 of them. */
-static void
-raise_descriptors(void)
+/*
+ * A session is two descriptors (the built-in server's end makes three), and the usual soft
+ * limit is 1,024 of them. Returns for how many sessions there is room.
+ */
+static uint64_t
+raise_descriptors(unsigned a_session, size_t listeners)
 {
 	struct rlimit limit;
+	int lowest = dup(STDERR_FILENO);
+	uint64_t taken = (lowest < 0 ? 0 : (uint64_t)lowest) + listeners + DESCRIPTORS_SPARE;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
+	if (lowest >= 0)
+		close(lowest);
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 0;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		getrlimit(RLIMIT_NOFILE, &limit);
+	return limit.rlim_cur >= taken + a_session ? (limit.rlim_cur - taken) / a_session : 1;
 }
 
 static struct rulebook *
@@ -274,15 +285,16 @@ run(struct proxy *p)
 	worker->rulebook->config.events = reporting_sink(&p->reporting);
 	if (ruleset_wants_seed(worker->rulebook->rules) && !options->seed_given)
 		fprintf(stderr, "smtpscope: --seed %" PRIu64 " gives the same chances again\n", options->seed);
-	raise_descriptors();
 	worker->listeners = listeners_new(worker, stderr);
 	worker->upstreams = upstreams_new(worker, p->upstream.at, p->upstream.count, options->connect_timeout_us, NULL);
 	worker->idle_timeout_us = options->idle_timeout_us;
 	worker->max_sessions = options->max_sessions;
 	worker->stopped = leave_loop;
 	worker->stopped_to = p;
-	if (take_signals(p) && (!has_sink(&p->upstream) || start_sink(p)))
+	if (take_signals(p) && (!has_sink(&p->upstream) || start_sink(p))) {
+		worker->room = raise_descriptors(has_sink(&p->upstream) ? 3 : 2, p->listen.count);
 		code = start_listening(p);
+	}
 	if (code == EXIT_DONE && event_base_dispatch(worker->base) < 0) {
 		fprintf(stderr, "smtpscope: the event loop failed: %s\n", strerror(errno));
 		code = EXIT_FAILED;

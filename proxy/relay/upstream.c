@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -144,8 +145,8 @@ attempt_failed(struct dial *dial, const char *outcome, const char *why)
 static void
 connect_failed(struct dial *dial, int error)
 {
-	attempt_failed(dial, error == ECONNREFUSED || error == ECONNRESET ? "refused"
-	    : error == ETIMEDOUT ? "timeout" : "unreachable", strerror(error));
+	attempt_failed(dial, error == ECONNREFUSED ? "refused" : error == ETIMEDOUT ? "timeout" : "unreachable",
+	    strerror(error));
 }
 
 /*
@@ -164,17 +165,21 @@ is_itself(const struct dial *dial)
 	    memcmp(&own, &dial->address, len) == 0;
 }
 
-/* connect() has come to an end, for good or bad. False: go on with the next address. */
+/*
+ * connect() has come to an end, for good or bad. False: go on with the next address. A server
+ * that refuses is ECONNREFUSED; one that resets was there, and what it said can be read.
+ */
 static bool
 is_decided(struct dial *dial, int error)
 {
+	bool was_reset = error == ECONNRESET || error == EPIPE;
 	char text[URL_ADDRESS_MAX];
 	struct dialler dialler = dial->dialler;
 	int fd = dial->fd;
 
 	if (error == 0 && is_itself(dial))
 		error = ECONNREFUSED;
-	if (error != 0) {
+	if (error != 0 && !was_reset) {
 		connect_failed(dial, error);
 		return false;
 	}
@@ -182,21 +187,26 @@ is_decided(struct dial *dial, int error)
 	event_del(&dial->event);
 	dial->fd = -1;
 	end(dial);
-	dialler.connected(dialler.to, fd);
+	dialler.connected(dialler.to, fd, was_reset);
 	return true;
+}
+
+static int
+error_of(int fd)
+{
+	int error = 0;
+	socklen_t len = sizeof error;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 ? errno : error;
 }
 
 static void
 can_be_written(evutil_socket_t fd, short what, void *to)
 {
 	struct dial *dial = to;
-	int error = 0;
-	socklen_t len = sizeof error;
 
 	(void)what;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
-		error = errno;
-	if (!is_decided(dial, error))
+	if (!is_decided(dial, error_of(fd)))
 		go_on(dial);
 }
 
@@ -209,20 +219,21 @@ is_loopback(const union url_address *a)
 
 /*
  * Even on loopback a socket that does not block says EINPROGRESS, though all is decided when
- * it returns. To ask again costs one call and spares the loop four.
+ * it returns. To look costs one call and spares the loop four. (connect() again would throw
+ * away what a server said that resets at once.)
  */
 static int
 try_connect(const struct dial *dial)
 {
-	socklen_t len = url_address_length(&dial->address);
+	struct pollfd decided = {.fd = dial->fd, .events = POLLOUT};
+	int error;
 
-	if (connect(dial->fd, &dial->address.any, len) == 0)
+	if (connect(dial->fd, &dial->address.any, url_address_length(&dial->address)) == 0)
 		return 0;
-	if (errno != EINPROGRESS || !is_loopback(&dial->address))
-		return errno;
-	if (connect(dial->fd, &dial->address.any, len) == 0)
-		return 0;
-	return errno == EALREADY ? EINPROGRESS : errno;
+	error = errno;
+	if (error != EINPROGRESS || !is_loopback(&dial->address) || poll(&decided, 1, 0) <= 0)
+		return error;
+	return (decided.revents & (POLLERR | POLLHUP)) != 0 ? error_of(dial->fd) : 0;
 }
 
 /* False: it failed at once. */
@@ -266,7 +277,7 @@ connect_sink(struct dial *dial)
 	} else if (upstreams->take(upstreams->take_to, ends[1])) {
 		tell(dial, VIEW("sink"), "connected", VIEW_NONE);
 		end(dial);
-		dialler.connected(dialler.to, ends[0]);
+		dialler.connected(dialler.to, ends[0], false);
 		return true;
 	} else {
 		close(ends[0]);

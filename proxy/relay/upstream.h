@@ -36,8 +36,11 @@ struct dialler {
 	/* One attempt is over: "connected", "refused", "timeout", "unreachable" or "dns". */
 	void (*attempt)(void *to, struct view server, const char *outcome, struct view reason,
 	    uint64_t duration_us);
-	/* Its end, one of the two; the dial is gone when it is called. connected gives fd away. */
-	void (*connected)(void *to, int fd);
+	/*
+	 * Its end, one of the two; the dial is gone when it is called. connected gives fd away;
+	 * was_reset: by a server that had accepted, and may have spoken.
+	 */
+	void (*connected)(void *to, int fd, bool was_reset);
 	void (*failed)(void *to, struct view reason);
 	void  *to;
 };

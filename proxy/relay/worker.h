@@ -26,6 +26,7 @@ struct worker {
 	struct listeners  *listeners;
 	uint64_t           idle_timeout_us;     /* 0: none */
 	uint64_t           max_sessions;        /* 0: no limit */
+	uint64_t           room;                /* sessions for which there are descriptors; 0: unknown */
 	uint64_t           last_session;        /* number given last */
 	uint64_t           turned_away;         /* connections beyond max_sessions */
 	struct pair       *pairs;               /* all that live */

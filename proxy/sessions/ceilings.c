@@ -20,7 +20,8 @@ ceilings_give_up(struct session *s, enum smtp_side from, size_t kept)
 {
 	const char *reason = NULL;
 
-	if (!owes_nobody(s))
+	/* Once is enough. */
+	if (!owes_nobody(s) || smtp_dialogue_place(&s->dialogue, from, NULL) == SMTP_OPAQUE)
 		return false;
 	if (from == SMTP_SERVER && !s->first_reply && s->not_replies >= NOT_SMTP_LINES)
 		reason = "the server does not speak SMTP";
