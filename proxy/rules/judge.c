@@ -47,10 +47,12 @@ reply_octets(struct judging *j, const struct action *action)
 		return template_fill(j, &action->strings[0], true);
 	for (size_t i = 0; i < action->string_count; i++) {
 		struct view text = template_fill(j, &action->strings[i], true), head;
-		bool last = i + 1 == action->string_count;
+		bool last = i + 1 == action->string_count, spaced;
 
-		head = arena_printf(j->arena, "%03u%s%.*s%s", action->code,
-		    !last ? "-" : text.len > 0 || action->enhanced.at != NULL ? " " : "", (int)action->enhanced.len,
+		/* An empty challenge has its space all the same (RFC 4954 4); elsewhere a code may stand alone. */
+		spaced = text.len > 0 || action->enhanced.at != NULL || action->code == 334;
+		head = arena_printf(j->arena, "%03u%s%.*s%s", action->code, !last ? "-" : spaced ? " " : "",
+		    (int)action->enhanced.len,
 		    action->enhanced.at != NULL ? action->enhanced.at : "",
 		    action->enhanced.at != NULL && text.len > 0 ? " " : "");
 		text_put(&octets, head);

@@ -24,6 +24,17 @@ can_be_put(const struct session *s, enum smtp_side to)
 	return to == SMTP_CLIENT || s->server == SERVER_OPEN;
 }
 
+static struct view
+join(struct session *s, struct view front, struct view behind)
+{
+	char *both = arena_take(s->config->arena, front.len + behind.len);
+
+	if (front.len > 0)
+		memcpy(both, front.at, front.len);
+	memcpy(both + front.len, behind.at, behind.len);
+	return (struct view){both, front.len + behind.len};
+}
+
 void
 put_octets(struct session *s, enum smtp_side to, struct view octets)
 {
@@ -37,13 +48,16 @@ put_octets(struct session *s, enum smtp_side to, struct view octets)
 		return;
 	}
 	if (plan->segments == SESSION_SEGMENTS) {
-		/* More than a plan can list: the last one becomes a copy of both. */
-		char *both = arena_take(s->config->arena, last->octets.len + octets.len);
-
-		memcpy(both, last->octets.at, last->octets.len);
-		memcpy(both + last->octets.len, octets.at, octets.len);
-		last->octets = (struct view){both, last->octets.len + octets.len};
-		return;
+		/* More than a plan can list: the last one for that side becomes a copy of both. */
+		while (last > plan->segment && last->to != to)
+			last--;
+		if (last->to == to) {
+			last->octets = join(s, last->octets, octets);
+			return;
+		}
+		/* All are the other side's: two of them become one. */
+		last = &plan->segment[--plan->segments];
+		last[-1].octets = join(s, last[-1].octets, last->octets);
 	}
 	plan->segment[plan->segments++] = (struct segment){.octets = octets, .to = to};
 }

@@ -140,21 +140,48 @@ call_begins(struct session *s, uint64_t time_us, struct plan *plan)
 	s->now_us = time_us;
 }
 
+/* The server has gone, and all that it said has been passed on. */
+static bool
+server_is_silent(const struct session *s)
+{
+	const struct direction *dir = &s->from[SMTP_SERVER];
+
+	return dir->eof && dir->pending == NULL && !dir->held && !dir->interrupted && !s->plan->again;
+}
+
+/* What the server has not answered by now it will not: the rule's reply comes out behind it. */
+static void
+forgo_answers(struct session *s)
+{
+	struct smtp_exchange *e;
+
+	smtp_dialogue_server_gone(&s->dialogue);
+	while ((e = smtp_dialogue_turn(&s->dialogue)) != NULL) {
+		const struct note *note = e->note;
+
+		if (note != NULL && note->forged != NULL)
+			forged_go_out(s);
+		else
+			smtp_dialogue_answered(&s->dialogue, e->serial, 0);
+	}
+}
+
 /* Closing: FIN follows what the client is owed, and what the server still has to answer. */
 static void
 closing_goes_on(struct session *s)
 {
-	if (s->forced)
-		smtp_dialogue_server_gone(&s->dialogue);
+	bool silent = server_is_silent(s);
+
+	if (s->forced || silent)
+		forgo_answers(s);
 	forged_go_out(s);
-	if (smtp_dialogue_client_is_owed(&s->dialogue) && s->server == SERVER_OPEN && !s->forced &&
-	    !s->from[SMTP_SERVER].eof)
+	if (smtp_dialogue_client_is_owed(&s->dialogue) && s->server == SERVER_OPEN && !s->forced && !silent)
 		return;
 	if (!s->from[SMTP_SERVER].ended) {
 		put_end(s, SMTP_CLIENT, END_FIN);
 		s->plan->drain[SMTP_CLIENT] = true;
 	}
-	if (s->server == SERVER_OPEN && smtp_dialogue_server_owes(&s->dialogue) && !s->forced && !s->from[SMTP_SERVER].eof)
+	if (s->server == SERVER_OPEN && smtp_dialogue_server_owes(&s->dialogue) && !s->forced && !silent)
 		return;
 	if (s->server == SERVER_OPEN && !s->from[SMTP_CLIENT].ended) {
 		put_end(s, SMTP_SERVER, END_FIN);
@@ -460,7 +487,7 @@ next_unit(struct session *s, enum smtp_side from, struct passage *p, struct view
 		return true;
 	}
 	if (from == SMTP_CLIENT && verdicts_wait(s)) {
-		s->waited = s->waited || rest.len > 0;
+		s->waited = s->waited || (rest.len > 0 && smtp_dialogue_client_is_owed(&s->dialogue));
 		return false;
 	}
 	memset(&p->verdict, 0, sizeof p->verdict);

@@ -181,7 +181,7 @@ void withheld_forget(struct session *s);
 /* verdicts.c: the rows of law 5, and forged replies in their turn */
 bool verdicts_answer(struct session *s, const struct smtp_command *command, struct view *reply, bool *close);
 struct view verdicts_change(struct session *s, const struct smtp_unit *unit);
-bool verdicts_hold_commands(const struct session *s);
+bool verdicts_hold_commands(struct session *s);
 bool verdicts_wait(struct session *s);
 void verdicts_content_end_answered(struct session *s, bool by_count);
 void verdicts_leave_server(struct session *s);

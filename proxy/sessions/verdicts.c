@@ -115,22 +115,35 @@ verdicts_change(struct session *s, const struct smtp_unit *unit)
 	return changed ? (struct view){at, (size_t)(out - at)} : VIEW_NONE;
 }
 
-/* Whether commands must be whole before they go on, although no rule stands on them. */
-bool
-verdicts_hold_commands(const struct session *s)
+/* A rule has greeted the client, the server has not greeted us yet. */
+static bool
+server_is_to_greet(struct session *s)
 {
-	return s->keywords[SMTP_CLIENT] != s->keywords[SMTP_SERVER];
+	struct smtp_exchange *e;
+
+	smtp_dialogue_place(&s->dialogue, SMTP_SERVER, &e);
+	return e != NULL && e->kind == SMTP_GREETING && e->by_proxy;
 }
 
-/* PIPELINING was hidden: the server gets one command at a time, whatever the client does. */
+/* Whether commands must be whole before they go on, although no rule stands on them. */
+bool
+verdicts_hold_commands(struct session *s)
+{
+	return s->keywords[SMTP_CLIENT] != s->keywords[SMTP_SERVER] || server_is_to_greet(s);
+}
+
+/*
+ * PIPELINING was hidden: the server gets one command at a time, whatever the client does.
+ * And it is not talked to before it has greeted (RFC 5321 4.3.1), although the client was.
+ */
 bool
 verdicts_wait(struct session *s)
 {
 	smtp_keyword_set hidden = s->keywords[SMTP_SERVER] & ~s->keywords[SMTP_CLIENT];
+	bool one_by_one = smtp_keyword_in(hidden, SMTP_KEYWORD_PIPELINING) && smtp_dialogue_server_owes(&s->dialogue);
 
-	return smtp_keyword_in(hidden, SMTP_KEYWORD_PIPELINING) && s->server == SERVER_OPEN &&
-	    !s->from[SMTP_SERVER].eof && smtp_dialogue_place(&s->dialogue, SMTP_CLIENT, NULL) == SMTP_COMMANDS &&
-	    smtp_dialogue_server_owes(&s->dialogue);
+	return (one_by_one || server_is_to_greet(s)) && s->server == SERVER_OPEN && !s->from[SMTP_SERVER].eof &&
+	    smtp_dialogue_place(&s->dialogue, SMTP_CLIENT, NULL) == SMTP_COMMANDS;
 }
 
 /* The server's connection is closed inside the content: it discards the message (RFC 5321 4.1.1.4). */
