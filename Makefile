@@ -43,6 +43,9 @@ $(BUILD)/%.o: %.c $(BUILD)/flags | libraries
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libhelpers.a $(BUILD)/libproxy.a $(BUILD)/libdecoders.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LDLIBS)
+# Decoders are a library of their own: they need nothing of proxy/, and no library but libc.
+$(BUILD)/tests/unit/test_library: $(BUILD)/tests/unit/test_library.o $(BUILD)/libdecoders.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
 # What was built of other sources, or in another way, is built again.
 $(BUILD)/sources: ALWAYS

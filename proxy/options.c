@@ -94,7 +94,7 @@ static const struct options_entry table[] = {
     {'q', "quiet",           NULL,       P | K | C, D | W, OPTION_COUNT, FIELD(quiet),
 	.meaning = "less on standard error"},
     {'v', "verbose",         NULL,       P | K | C, D | W, OPTION_COUNT, FIELD(verbose),
-	.meaning = "more on standard error, and message content in the text"},
+	.meaning = "more: message content (proxy), each message (sink), each rule (check)"},
     {0,   "list-findings",   NULL,       ANY,   0,     OPTION_LIST_FINDINGS, 0,
 	.meaning = "print the table of findings"},
     {'h', "help",            NULL,       ANY,   0,     OPTION_HELP,     0,

@@ -5,6 +5,7 @@
 
 #include "proxy/options.h"
 #include "proxy/rules/load.h"
+#include "proxy/rules/ruleset.h"
 
 int
 check_command(const struct options *options)
@@ -28,6 +29,8 @@ check_command(const struct options *options)
 	for (size_t i = 0; rules != NULL && options->quiet == 0 && i < count; i++)
 		printf("%s: %zu rule%s\n", strcmp(paths[i], "-") == 0 ? "stdin" : paths[i], counts[i],
 		    counts[i] == 1 ? "" : "s");
+	for (size_t i = 0; rules != NULL && options->verbose > 0 && i < rules->count; i++)
+		fprintf(stderr, "%s: rule \"%s\"\n", rules->rules[i].at, rules->rules[i].name);
 	ruleset_free(rules);
 	free(paths);
 	free(counts);

@@ -138,6 +138,14 @@ def test_events():
         assert beyond == set(), f"{event}: not in the code: {beyond}"
 
 
+def test_rules_of_readme():
+    """Each rule that README.md shows is right."""
+    found = re.findall(r"^    rule .*?^    }$", (ROOT / "README.md").read_text(), re.M | re.S)
+    assert len(found) >= 2, found
+    done = subprocess.run([SMTPSCOPE, "check", "-"], input="\n".join(found), capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+
+
 def main():
     passed = failed = 0
     for name, test in sorted(globals().items()):

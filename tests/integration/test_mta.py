@@ -63,7 +63,7 @@ rule "carl's mailbox is full, once" {
 }
 """
 
-# The rule of the README: the first try of a sender meets a 421, the next one nothing. Where
+# The rule of the README, and an assertion: the first try meets a 421, the next one nothing; where
 # none comes, smtpscope ends with 3.
 RULE_421 = """\
 rule "421 after RCPT, once" {

@@ -556,6 +556,15 @@ def test_reload_keeps_counts():
         program.end()
 
 
+def test_check():
+    with rules(ANSWER % ("first", "", "451 4.3.0") + ANSWER % ("second", "", "451 4.3.0")) as file:
+        equal(run("check", file), (0, f"{file}: 2 rules\n", ""), "check")
+        equal(run("check", "-q", file), (0, "", ""), "check -q")
+        code, out, err = run("check", "-v", "-r", file)
+        equal((code, out), (0, f"{file}: 2 rules\n"), "check -v")
+        equal(err, f'{file}:1: rule "first"\n{file}:2: rule "second"\n', "check -v on stderr")
+
+
 # Limits.
 
 def test_grace():
