@@ -3,8 +3,10 @@
 #include "proxy/relay/leg.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -79,6 +81,14 @@ leg_has_vanished(const struct leg *leg)
 	struct pollfd poll_fd = {.fd = leg->fd};
 
 	return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & POLLERR) != 0;
+}
+
+bool
+leg_is_taken(const struct leg *leg)
+{
+	int octets;
+
+	return ioctl(leg->fd, SIOCOUTQ, &octets) != 0 || octets == 0;
 }
 
 void

@@ -59,6 +59,9 @@ enum leg_read leg_read(struct leg *leg, char *at, size_t size, size_t *len);
  */
 bool leg_has_vanished(const struct leg *leg);
 
+/* Whether the peer's system has taken all that went out: a reset of ours takes back what it has not. */
+bool leg_is_taken(const struct leg *leg);
+
 /* Keeps a copy of octets, in place of what was kept; they may lie in the kept ones. */
 void leg_keep(struct leg *leg, const char *octets, size_t len);
 

@@ -14,6 +14,8 @@
 
 /* How long a reset that is handed on waits for the octets before it, and a lost leg to be read out. */
 #define PAIR_RESET_US UINT64_C(1000000)
+/* That the peer has taken everything is no event: this is how often to look. */
+#define PAIR_LOOK_US UINT64_C(5000)
 /* An ended session's last octets: how long they may find no taker. */
 #define PAIR_STUCK_US UINT64_C(300000000)
 
@@ -26,6 +28,7 @@ struct pair {
 	uint64_t          armed_us;     /* when the timer is due; 0: it is not set */
 	uint64_t          active_us;    /* when an octet last came or went */
 	uint64_t          reset_by_us[2];       /* a reset handed on to that leg goes by then; 0: none */
+	uint64_t          reset_look_us[2];     /* when to look again whether it may go; 0: not yet */
 	uint64_t          lost_by_us[2];        /* a lost leg is read until then, not longer; 0: it is not lost */
 	struct leg        leg[2];       /* by enum smtp_side */
 	struct loop_event timer;

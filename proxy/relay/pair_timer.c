@@ -19,6 +19,7 @@ wake_at(const struct pair *pair)
 		const struct leg *leg = &pair->leg[i];
 
 		earlier(&at, pair->reset_by_us[i]);
+		earlier(&at, pair->reset_look_us[i]);
 		if (leg->state != LEG_OPEN)
 			continue;
 		earlier(&at, outlet_wake_at(&leg->outlet));

@@ -22,7 +22,7 @@ pair_lose(struct pair *pair, enum smtp_side side, bool reset)
 		leg_reset(leg);
 	else
 		leg_close(leg);
-	pair->reset_by_us[side] = 0;
+	pair->reset_by_us[side] = pair->reset_look_us[side] = 0;
 	pair->lost_by_us[side] = 0;
 }
 
@@ -32,8 +32,12 @@ pair_end_stream(struct pair *pair, enum smtp_side side, uint64_t now_us)
 	struct leg *leg = &pair->leg[side];
 	bool out = leg->state == LEG_OPEN && (outlet_is_empty(&leg->outlet) || leg->lost);
 
+	pair->reset_look_us[side] = 0;
 	if (pair->reset_by_us[side] != 0 && (out || now_us >= pair->reset_by_us[side])) {
-		pair_lose(pair, side, true);
+		if (now_us >= pair->reset_by_us[side] || leg->lost || leg_is_taken(leg))
+			pair_lose(pair, side, true);
+		else
+			pair->reset_look_us[side] = now_us + PAIR_LOOK_US;
 		return;
 	}
 	if (leg->state != LEG_OPEN)

@@ -169,14 +169,28 @@ reopen(evutil_socket_t number, short what, void *to)
 	reporting_reopen(&p->reporting);
 }
 
+static bool
+came_by_pipe(const struct options_list *files)
+{
+	for (size_t i = 0; i < files->count; i++) {
+		if (strcmp(files->at[i], "-") == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 reload(evutil_socket_t number, short what, void *to)
 {
 	struct proxy *p = to;
-	struct rulebook *fresh = load_rules(p);
+	struct rulebook *fresh = NULL;
 
 	(void)number;
 	(void)what;
+	if (came_by_pipe(&p->options->rules))
+		fprintf(stderr, "smtpscope: rules from standard input cannot be read again\n");
+	else
+		fresh = load_rules(p);
 	if (fresh == NULL) {
 		fprintf(stderr, "smtpscope: the rules in force stay as they were\n");
 		return;

@@ -7,8 +7,10 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -546,6 +548,33 @@ START_TEST(a_reset_follows_the_octets_before_it)
 	UNTIL(worker.pair_count == 0);
 	ck_assert_uint_eq(fake.resets, 1);
 	close(ends[to]);
+}
+END_TEST
+
+/* What our socket took is not yet the peer's: a reset too early would take it back. */
+START_TEST(a_reset_takes_no_octets_back)
+{
+	static char block[300000], got[sizeof block + 2];
+	int client, server, left;
+	size_t sent = 0;
+
+	start();
+	client = client_connect();
+	server = server_accept();
+	memset(block, 'x', sizeof block);
+	while (sent < sizeof block) {
+		ssize_t n = send(client, block + sent, sizeof block - sent, MSG_NOSIGNAL);
+
+		sent += n > 0 ? (size_t)n : 0;
+		turn();
+	}
+	UNTIL(ioctl(client, SIOCOUTQ, &left) == 0 && left == 0);
+	send_reset(client);
+	UNTIL(fake.resets == 1);
+	ck_assert_int_eq(read_to_end(server, got, sizeof got), ECONNRESET);
+	ck_assert_uint_eq(strlen(got), sizeof block);
+	UNTIL(worker.pair_count == 0);
+	close(server);
 }
 END_TEST
 
@@ -1307,6 +1336,7 @@ main(void)
 	tcase_add_loop_test(tcase, octets_and_half_closes_pass_both_ways, 0, 4);
 	tcase_add_test(tcase, a_half_close_leaves_the_other_half_open);
 	tcase_add_loop_test(tcase, a_reset_follows_the_octets_before_it, 0, 2);
+	tcase_add_test(tcase, a_reset_takes_no_octets_back);
 	tcase_add_test(tcase, octets_of_a_leg_that_takes_no_more_are_read);
 	tcase_add_test(tcase, a_slow_reader_holds_up_a_fast_writer);
 	tcase_add_test(tcase, a_paused_client_that_resets_is_noticed);
