@@ -158,6 +158,7 @@ command_arrives(struct session *s, struct passage *p)
 	if (ruleset_wants_command_at_reply(s->config->rules)) {
 		p->note->line = session_keep_text(NULL, c->line);
 		p->note->line_len = c->line.len;
+		p->note->line_secret = c->verb == SMTP_VERB_UNKNOWN && c->secret.at != NULL;
 	}
 	transaction_follows(s, c, p->note);
 	if (c->verb == SMTP_EHLO || c->verb == SMTP_HELO || c->verb == SMTP_LHLO)

@@ -91,6 +91,8 @@ facts_of_reply(struct session *s, struct rules_facts *facts, const struct smtp_r
 	if (note != NULL && note->line != NULL) {
 		facts->has_command = true;
 		smtp_command_parse((struct view){note->line, note->line_len}, &facts->command);
+		if (note->line_secret)
+			facts->command.secret = facts->command.line;
 	}
 	if (t == NULL)
 		return;

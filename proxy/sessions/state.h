@@ -28,6 +28,7 @@ struct note {
 	uint32_t            recipient;          /* RCPT: index in the transaction */
 	char               *line;               /* owned: the command, if a rule at its reply may ask */
 	size_t              line_len;
+	bool                line_secret;        /* all of it is a credential, as nothing in it says */
 	char               *forged;             /* owned: what the client gets in its turn */
 	size_t              forged_len;
 	uint16_t            forged_code;
