@@ -63,6 +63,7 @@ def nothing_is_lost_and_nothing_stays():
         with Program("sink", "-l", "127.0.0.1:0", "-v") as sink, \
                 Program("proxy", "-l", "127.0.0.1:0", "-u", "%s:%d" % sink.listening(), "--json", log,
                         "-o", "/dev/null") as proxy:
+            proxy.listening()       # it has opened all that it keeps open
             idle = proxy.descriptors()
             # The first sessions make what is kept for all later ones (buffers, the allocator's pools).
             asyncio.run(sessions(proxy.listening(), 5))
