@@ -14,8 +14,12 @@
 struct tls_keylog;      /* the lines of a key log, by client random */
 struct tls_reader;      /* one connection */
 
-/* From the octets of a key log file; lines that are none are counted in *bad (may be NULL). */
+/* NULL: no memory. */
 struct tls_keylog *tls_keylog_new(void);
+/*
+ * Takes whole lines of a key log file (the last may lack its line end). *bad (may be NULL) is
+ * set to the number of those that are none; comments, and labels not known here, are well.
+ */
 void tls_keylog_add(struct tls_keylog *log, struct view lines, size_t *bad);
 void tls_keylog_free(struct tls_keylog *log);
 
@@ -23,11 +27,12 @@ enum tls_side { TLS_CLIENT, TLS_SERVER };
 
 /* What is known so far. Texts are the reader's; .at NULL: not known (yet). */
 struct tls_facts {
-	struct view sni, alpn;
+	struct view sni;
+	struct view alpn;               /* what the server chose; the client's first where that is not known */
 	struct view version;            /* "TLSv1.3", as OpenSSL says it */
-	struct view cipher;             /* "TLS_AES_256_GCM_SHA384", the IANA name */
-	struct view subject, issuer;    /* of the server's certificate, where it was readable */
-	bool        established;        /* both have sent application data or Finished */
+	struct view cipher;             /* "TLS_AES_256_GCM_SHA384", the IANA name; "0x5A5A" without one */
+	struct view subject, issuer;    /* of the server's certificate, where it was readable: RFC 4514, UTF-8 */
+	bool        established;        /* both have sent application data or Finished, as far as one can see */
 	bool        decrypting;         /* the key log has this connection */
 	bool        closed[2];          /* close_notify, by enum tls_side */
 	bool        alerted;
@@ -37,8 +42,8 @@ struct tls_facts {
 
 enum tls_news_type {
 	TLS_DATA,               /* application data: octets, decrypted */
-	TLS_HELLO,              /* the facts of a hello or a certificate are new */
-	TLS_OPAQUE,             /* count octets of application data that could not be decrypted */
+	TLS_HELLO,              /* the facts are new: a hello, a certificate, an alert, established, ... */
+	TLS_OPAQUE,             /* count octets of application data that could not be decrypted, as encrypted */
 	TLS_NOT_TLS             /* count octets that are no TLS record: reading ends here for this side */
 };
 
@@ -48,11 +53,11 @@ struct tls_news {
 	uint64_t           count;
 };
 
-/* Borrows the key log (may be NULL), which must outlive it. */
+/* Borrows the key log (may be NULL), which must outlive it and may grow. NULL: no memory. */
 struct tls_reader *tls_reader_new(const struct tls_keylog *log);
 void tls_reader_free(struct tls_reader *reader);
 
-/* The next octets of a side, cut anywhere. Then call tls_reader_next until it says false. */
+/* The next octets of a side, cut anywhere. Borrowed: call tls_reader_next until it says false. */
 void tls_reader_feed(struct tls_reader *reader, enum tls_side from, struct view octets);
 /* So many octets are missing: decryption of that side cannot go on. */
 void tls_reader_gap(struct tls_reader *reader, enum tls_side from, uint64_t count);

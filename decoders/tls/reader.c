@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A connection read record by record. Of what is encrypted, and cannot be decrypted, nothing
+ * is kept, so that a proxy may let this read along with what it passes on.
+ */
+#include <stdlib.h>
+
+#include "decoders/tls/state.h"
+
+/*
+ * In 1.3 the first encrypted record may be an alert. What a side sends up to its Finished is
+ * never shorter than this: 4 + 32 octets of Finished, type and tag.
+ */
+#define FINISHED_MIN (4u + 32u + 1u + 16u)
+
+#define ALERT_FATAL 2
+
+struct tls_reader *
+tls_reader_new(const struct tls_keylog *log)
+{
+	struct tls_reader *r = calloc(1, sizeof *r);
+
+	if (r != NULL)
+		r->log = log;
+	return r;
+}
+
+void
+tls_reader_free(struct tls_reader *r)
+{
+	if (r == NULL)
+		return;
+	for (int side = TLS_CLIENT; side <= TLS_SERVER; side++) {
+		tls_frames_clear(&r->party[side].frames);
+		tls_messages_clear(&r->party[side].messages);
+	}
+	free((char *)(uintptr_t)r->facts.sni.at);
+	free((char *)(uintptr_t)r->facts.alpn.at);
+	free((char *)(uintptr_t)r->facts.cipher.at);
+	free((char *)(uintptr_t)r->facts.subject.at);
+	free((char *)(uintptr_t)r->facts.issuer.at);
+	free(r);
+}
+
+const struct tls_facts *
+tls_reader_facts(const struct tls_reader *r)
+{
+	return &r->facts;
+}
+
+/* From here on it is not known where this side's records begin. */
+static void
+lose(struct tls_reader *r, enum tls_side side)
+{
+	struct tls_party *p = &r->party[side];
+
+	p->lost = true;
+	tls_frames_clear(&p->frames);
+	tls_messages_clear(&p->messages);
+}
+
+void
+tls_reader_feed(struct tls_reader *r, enum tls_side from, struct view octets)
+{
+	if (r->fed.len > 0)     /* its octets may be gone by now */
+		lose(r, r->from);
+	r->data = VIEW_NONE;
+	r->from = from;
+	r->fed = octets;
+}
+
+void
+tls_reader_gap(struct tls_reader *r, enum tls_side from, uint64_t count)
+{
+	if (count > 0 && !r->party[from].over)
+		lose(r, from);
+}
+
+/* Whether records of this type are encrypted now. */
+static bool
+is_sealed(const struct tls_reader *r, const struct tls_party *p, enum tls_content type)
+{
+	return p->sealed && (type == TLS_APPLICATION_DATA || !tls_reader_is_1_3(r));
+}
+
+/* What stands in a record in the clear. */
+static bool
+is_looked_into(const struct tls_reader *r, const struct tls_party *p, enum tls_content type)
+{
+	return !is_sealed(r, p, type) &&
+	    (type == TLS_CHANGE_CIPHER_SPEC || type == TLS_ALERT || type == TLS_HANDSHAKE);
+}
+
+static void
+alert(struct tls_reader *r, enum tls_side from, struct view content)
+{
+	uint8_t level, number;
+
+	if (content.len != 2)
+		return;
+	level = (uint8_t)content.at[0];
+	number = (uint8_t)content.at[1];
+	if (number == 0) {
+		r->changed = r->changed || !r->facts.closed[from];
+		r->facts.closed[from] = true;
+	} else if (level == ALERT_FATAL || (tls_reader_is_1_3(r) && number != 90)) {
+		r->facts.alerted = true;
+		r->facts.alert = number;
+		r->facts.alert_from = from;
+		r->changed = true;
+	}
+}
+
+static void
+read_content(struct tls_reader *r, enum tls_side from, enum tls_content type, struct view content)
+{
+	switch (type) {
+	case TLS_CHANGE_CIPHER_SPEC:
+		tls_handshake_change_cipher(r, from);
+		break;
+	case TLS_ALERT:
+		alert(r, from, content);
+		break;
+	case TLS_HANDSHAKE:
+		if (!(r->party[from].sealed && tls_reader_is_1_3(r)))
+			tls_handshake_read(r, from, content);
+		break;
+	default:
+		break;
+	}
+}
+
+/* What the mere presence of so many octets of an encrypted record says. */
+static void
+note_sealed(struct tls_reader *r, struct tls_party *p, enum tls_content type, size_t octets)
+{
+	if (type == TLS_HANDSHAKE)
+		p->up = p->up || p->sealed;
+	if (type != TLS_APPLICATION_DATA)
+		return;
+	r->opaque += octets;
+	if (!tls_reader_is_1_3(r)) {
+		/* Early data goes in front of the ServerHello. */
+		p->up = p->up || r->version != 0 || !p->early;
+	} else if (p->protected_octets < FINISHED_MIN) {
+		p->protected_octets += (uint32_t)octets;
+		p->up = p->up || p->protected_octets >= FINISHED_MIN;
+	}
+}
+
+/* A side that has lost octets is believed to be as far as what the other sends tells. */
+static void
+note_established(struct tls_reader *r)
+{
+	const struct tls_party *c = &r->party[TLS_CLIENT], *s = &r->party[TLS_SERVER];
+
+	if (r->facts.established || !(c->up || s->up) || !(c->up || c->lost) || !(s->up || s->lost))
+		return;
+	r->facts.established = true;
+	r->changed = true;
+}
+
+/* Looks at the next piece of what was fed; false: there is none. */
+static bool
+step(struct tls_reader *r)
+{
+	struct tls_party *p = &r->party[r->from];
+	enum tls_content  type;
+	struct view       body;
+
+	if (r->fed.len == 0)
+		return false;
+	if (!p->over && !p->lost) {
+		switch (tls_frames_header(&p->frames, &r->fed)) {
+		case TLS_FRAME_MORE:
+			return false;
+		case TLS_FRAME_HEADER:
+			break;
+		case TLS_FRAME_BAD:
+			r->not_tls += p->frames.header_len;
+			p->over = true;
+			break;
+		}
+	}
+	if (p->over || p->lost) {
+		*(p->over ? &r->not_tls : &r->opaque) += r->fed.len;
+		r->fed = view_from(r->fed, r->fed.len);
+		return true;
+	}
+	type = tls_frames_type(&p->frames);
+	if (!is_looked_into(r, p, type)) {
+		note_sealed(r, p, type, tls_frames_skip(&p->frames, &r->fed));
+	} else {
+		switch (tls_frames_body(&p->frames, &r->fed, &body)) {
+		case 1:
+			read_content(r, r->from, type, body);
+			break;
+		case -1:
+			lose(r, r->from);
+			break;
+		default:
+			break;
+		}
+	}
+	note_established(r);
+	return true;
+}
+
+bool
+tls_reader_next(struct tls_reader *r, enum tls_side *from, struct tls_news *news)
+{
+	while (!r->changed && r->data.len == 0 && r->not_tls == 0 && step(r))
+		;
+	*from = r->from;
+	*news = (struct tls_news){.octets = VIEW_NONE};
+	if (r->opaque > 0) {
+		news->type = TLS_OPAQUE;
+		news->count = r->opaque;
+		r->opaque = 0;
+		return true;
+	}
+	if (r->changed) {
+		news->type = TLS_HELLO;
+		r->changed = false;
+		return true;
+	}
+	if (r->data.len > 0) {
+		news->type = TLS_DATA;
+		news->octets = r->data;
+		r->data = VIEW_NONE;
+		return true;
+	}
+	if (r->not_tls > 0) {
+		news->type = TLS_NOT_TLS;
+		news->count = r->not_tls;
+		r->not_tls = 0;
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* A reader of TLS from the inside: reader.c has its records, handshake.c what they agree on. */
+#ifndef DECODERS_TLS_STATE_H
+#define DECODERS_TLS_STATE_H
+
+#include "decoders/tls/hello.h"
+#include "decoders/tls/keylog.h"
+#include "decoders/tls/record.h"
+#include "decoders/tls/suites.h"
+
+/* What one side has sent. */
+struct tls_party {
+	struct tls_frames   frames;
+	struct tls_messages messages;
+	uint32_t            protected_octets;   /* 1.3, not decrypted: of records that are encrypted */
+	bool                sealed;     /* what it sends is encrypted by now */
+	bool                up;         /* it has sent its Finished, or application data */
+	bool                lost;       /* octets are missing: where records begin is not known */
+	bool                over;       /* what it sends is not TLS */
+	bool                early;      /* the client offers early data (RFC 8446 4.2.10) */
+};
+
+struct tls_reader {
+	const struct tls_keylog *log;   /* borrowed; may be NULL */
+	struct tls_facts         facts;
+	struct tls_party         party[2];      /* by enum tls_side */
+	const struct tls_suite  *suite;         /* NULL: not known */
+	uint16_t                 version;       /* 0: not agreed on yet */
+	bool                     encrypt_then_mac;
+	bool                     have_client_random;
+	unsigned char            client_random[TLS_RANDOM_OCTETS], server_random[TLS_RANDOM_OCTETS];
+
+	/* What was fed and is not looked at yet, and what is found and not told yet. */
+	struct view              fed;
+	enum tls_side            from;
+	bool                     changed;       /* the facts */
+	uint64_t                 opaque, not_tls;
+	struct view              data;
+};
+
+static inline bool
+tls_reader_is_1_3(const struct tls_reader *r)
+{
+	return r->version >= TLS_1_3;   /* the drafts' numbers are higher too */
+}
+
+/* The content of a handshake record. */
+void tls_handshake_read(struct tls_reader *reader, enum tls_side from, struct view content);
+/* ChangeCipherSpec: what this side sends from here on is encrypted (RFC 5246 7.1). */
+void tls_handshake_change_cipher(struct tls_reader *reader, enum tls_side from);
+
+#endif
