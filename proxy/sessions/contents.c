@@ -109,8 +109,8 @@ content_arrives(struct session *s, struct passage *p)
 {
 	struct transaction *t = s->content;
 	const struct smtp_content *framing = &s->dialogue.content;
+	unsigned marks = p->unit.marks;
 	uint64_t before;
-	unsigned news;
 
 	p->place = RULES_AT_CONTENT;
 	if (t == NULL)
@@ -124,14 +124,11 @@ content_arrives(struct session *s, struct passage *p)
 	t->octets = framing->by_count ? t->octets + p->unit.wire.len : framing->wire - framing->stuffed;
 	if (s->content_way == CONTENT_SWALLOWED)
 		t->swallowed += t->octets - before;
-	/* One finding a content and kind: where the stretches are cut must not matter. */
-	news = p->unit.marks & ~(unsigned)t->marks;
 	if (framing->by_count)
-		news &= ~(unsigned)(SMTP_MARK_BARE_LF | SMTP_MARK_BARE_CR);
+		marks &= ~(unsigned)(SMTP_MARK_BARE_LF | SMTP_MARK_BARE_CR);
 	if (smtp_keyword_in(s->keywords[SMTP_CLIENT], SMTP_KEYWORD_BINARYMIME))
-		news &= ~(unsigned)SMTP_MARK_NUL;
-	t->marks |= (uint16_t)p->unit.marks;
-	finding_marks(s, p, news);
+		marks &= ~(unsigned)SMTP_MARK_NUL;
+	content_count_findings(s, t, marks);
 	judge_content(s, p, framing->by_count && framing->left == 0);
 }
 
@@ -162,7 +159,6 @@ content_settles(struct session *s, struct passage *p)
 	}
 	if (s->config->events.wants_content)
 		event_content(s, p->unit.wire);
-	findings_tell(s, p, SMTP_CLIENT);
 	smtp_dialogue_settle(&s->dialogue, SMTP_CLIENT, &fate);
 }
 
@@ -197,7 +193,8 @@ content_end_settles(struct session *s, struct passage *p)
 		forward_end(s, p);
 	else
 		take_unit(s, SMTP_CLIENT, p->unit.wire);
-	findings_tell(s, p, SMTP_CLIENT);
+	if (s->content != NULL)
+		content_tell_findings(s, s->content);
 	e = smtp_dialogue_settle(&s->dialogue, SMTP_CLIENT, &fate);
 	if (e == NULL && !by_count)
 		note_free(s, note, false);

@@ -25,31 +25,54 @@ finding_count(struct session *s, struct passage *p, enum finding finding)
 		p->raised[p->raised_count++] = (uint8_t)finding;
 }
 
+/* What octets alone can raise. */
+static const struct {
+	unsigned     mark;
+	enum finding finding;
+} of_octets[] = {
+    {SMTP_MARK_BARE_LF, FINDING_LINE_BARE_LF},
+    {SMTP_MARK_BARE_CR, FINDING_LINE_BARE_CR},
+    {SMTP_MARK_NUL, FINDING_LINE_NUL},
+};
+
 void
 finding_marks(struct session *s, struct passage *p, unsigned marks)
 {
-	if (marks & SMTP_MARK_BARE_LF)
-		finding_count(s, p, FINDING_LINE_BARE_LF);
-	if (marks & SMTP_MARK_BARE_CR)
-		finding_count(s, p, FINDING_LINE_BARE_CR);
-	if (marks & SMTP_MARK_NUL)
-		finding_count(s, p, FINDING_LINE_NUL);
+	for (size_t i = 0; i < sizeof of_octets / sizeof *of_octets; i++)
+		if (marks & of_octets[i].mark)
+			finding_count(s, p, of_octets[i].finding);
+}
+
+void
+content_count_findings(struct session *s, struct transaction *t, unsigned marks)
+{
+	for (size_t i = 0; i < sizeof of_octets / sizeof *of_octets; i++)
+		if (marks & ~(unsigned)t->marks & of_octets[i].mark)
+			count(s, of_octets[i].finding);
+	t->marks |= (uint16_t)marks;
+}
+
+void
+content_tell_findings(struct session *s, struct transaction *t)
+{
+	for (size_t i = 0; i < sizeof of_octets / sizeof *of_octets; i++)
+		if (t->marks & ~(unsigned)t->told & of_octets[i].mark)
+			event_finding(s, of_octets[i].finding, EVENT_CLIENT, VIEW("in the message content"), VIEW_NONE,
+			    t->marks & SMTP_MARK_UNSURE);
+	t->told = t->marks;
 }
 
 void
 findings_tell(struct session *s, struct passage *p, enum smtp_side from)
 {
-	bool content = p->unit.type == SMTP_UNIT_CONTENT;
 	bool secret = p->unit.type == SMTP_UNIT_AUTH_LINE ||
 	    (p->unit.type == SMTP_UNIT_COMMAND && p->unit.as.command.secret.at != NULL);
 	struct view excerpt = VIEW_NONE;
 
-	/* Stretches of content are cut anywhere: an excerpt of one would say nothing. */
-	if (!content && !(secret && !s->config->show_secrets))
+	if (!secret || s->config->show_secrets)
 		excerpt = view_first(p->unit.wire, EXCERPT_MAX);
 	for (unsigned i = 0; i < p->raised_count; i++)
-		event_finding(s, p->raised[i], from == SMTP_CLIENT ? EVENT_CLIENT : EVENT_SERVER,
-		    content ? VIEW("in the message content") : VIEW_NONE, excerpt,
+		event_finding(s, p->raised[i], from == SMTP_CLIENT ? EVENT_CLIENT : EVENT_SERVER, VIEW_NONE, excerpt,
 		    p->unit.marks & SMTP_MARK_UNSURE);
 	p->raised_count = 0;
 }

@@ -144,6 +144,25 @@ put_changed(struct session *s, enum smtp_side from, struct view wire, struct vie
 	put_octets(s, smtp_other_side(from), instead);
 }
 
+/*
+ * Whether some rule may want the reply that is coming in. While it is not whole it may turn
+ * out to answer a later command than its turn says (smtp_exchange_answered_by).
+ */
+static bool
+reply_is_wanted(struct session *s, unsigned verb)
+{
+	static const enum smtp_verb later[] = {SMTP_DATA, SMTP_AUTH, SMTP_QUIT, SMTP_EHLO, SMTP_LHLO};
+
+	if (s->rules.passed)
+		return false;
+	if (rules_need(s->config->rules, RULES_AT_REPLY, verb) != RULES_NONE)
+		return true;
+	for (size_t i = 0; s->dialogue.queue.count > 1 && i < sizeof later / sizeof *later; i++)
+		if (rules_need(s->config->rules, RULES_AT_REPLY, later[i]) != RULES_NONE)
+			return true;
+	return false;
+}
+
 /* Whether octets of an unfinished unit may go on before it is known what they are. */
 static bool
 may_go_ahead(struct session *s, enum smtp_side from)
@@ -162,7 +181,7 @@ may_go_ahead(struct session *s, enum smtp_side from)
 			return place == SMTP_OPAQUE;
 		verb = e == NULL ? SMTP_VERB_UNKNOWN : e->kind == SMTP_GREETING ? RULES_VERB_CONNECT :
 		    e->kind == SMTP_CONTENT_DONE ? RULES_VERB_CONTENT : e->verb;
-		return s->rules.passed || rules_need(rules, RULES_AT_REPLY, verb) == RULES_NONE;
+		return !reply_is_wanted(s, verb);
 	}
 	if (s->server != SERVER_OPEN || verdicts_hold_commands(s) || (e != NULL && !e->forwarded))
 		return false;

@@ -514,6 +514,15 @@ client_may_go_on(struct session *s)
 	return place == SMTP_HANDOVER || s->from[SMTP_CLIENT].blocked;
 }
 
+/* Whether what a side still says is thrown away: the client's behind a close, the server's when it owes no more. */
+static bool
+nobody_listens(struct session *s, enum smtp_side from)
+{
+	if (from == SMTP_CLIENT)
+		return s->closing;
+	return s->server == SERVER_LEFT || (s->closing && !smtp_dialogue_server_owes(&s->dialogue));
+}
+
 /* Feeds what is there, unit by unit; returns octets used. What is thrown away counts as used, not as received. */
 static size_t
 feed_units(struct session *s, enum smtp_side from, struct view octets)
@@ -524,7 +533,7 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 
 	dir->blocked = false;
 	while (!s->over) {
-		if (from == SMTP_CLIENT && s->closing && dir->pending == NULL) {
+		if (dir->pending == NULL && nobody_listens(s, from)) {
 			take_unit(s, from, rest);
 			return octets.len;
 		}
@@ -575,15 +584,14 @@ session_feed(struct session *s, enum smtp_side from, const char *octets, size_t 
 	/* A server that was left may still talk: nobody listens. */
 	if (s->over || (from == SMTP_SERVER && s->server == SERVER_LEFT)) {
 		plan->used = len;
-		dir->kept = 0;
 		call_ends(s);
 		return;
 	}
 	used = feed_units(s, from, (struct view){octets, len});
-	if (!s->over && !plan->again)
+	/* What an interruption left may be several units. */
+	if (!s->over && !plan->again && !dir->interrupted)
 		put_ahead(s, from, (struct view){octets + used, len - used});
 	plan->used = used;
-	dir->kept = len - used;
 	if (from == SMTP_CLIENT && !plan->again && s->from[SMTP_SERVER].interrupted) {
 		s->from[SMTP_SERVER].interrupted = false;
 		plan->other = true;
@@ -704,7 +712,8 @@ session_end(struct session *s, uint64_t time_us)
 		if (s->from[side].pending != NULL)
 			note_free(s, s->from[side].pending->passage.note, false);
 		pending_free(&s->from[side]);
-		s->from[side].octets += s->from[side].kept;
+		/* Half a unit was received if it was put out; what was kept back of it has gone nowhere. */
+		s->from[side].octets += s->from[side].ahead;
 	}
 	if (s->auth != NULL)
 		event_auth(s, "unfinished", 0);

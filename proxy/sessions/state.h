@@ -74,7 +74,6 @@ struct direction {
 	size_t          ahead;                  /* of the unused octets: put out already */
 	uint64_t        octets, opaque;         /* received and not thrown away; of these went by undecoded */
 	struct pending *pending;                /* a delay is running; NULL: none */
-	size_t          kept;                   /* octets that were offered last and not used */
 	bool            held;                   /* by `hold`: nothing goes on any more */
 	bool            blocked;                /* octets wait, maybe for what the other side says */
 	bool            interrupted;            /* octets wait until the other side has been fed */
@@ -212,6 +211,12 @@ bool ceilings_give_up(struct session *s, enum smtp_side from, size_t kept);
 /* finding.c */
 void finding_count(struct session *s, struct passage *p, enum finding finding);
 void finding_marks(struct session *s, struct passage *p, unsigned marks);
+/*
+ * What is odd in the content: counted at once, told once a kind at its end, in one order. Where
+ * the stretches are cut must not matter.
+ */
+void content_count_findings(struct session *s, struct transaction *t, unsigned marks);
+void content_tell_findings(struct session *s, struct transaction *t);
 void findings_tell(struct session *s, struct passage *p, enum smtp_side from);
 void finding_tell(struct session *s, enum finding finding, enum event_side side, struct view detail,
     struct view excerpt);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "proxy/sessions/transaction.h"
+#include "proxy/sessions/state.h"
 
 #include <stdlib.h>
 
@@ -52,6 +52,7 @@ transaction_unref(struct session *s, struct transaction *t)
 		return;
 	if (t->transfer != NULL && !t->reported) {
 		t->refs++;
+		content_tell_findings(s, t);
 		event_message(s, t);
 		t->refs--;
 	}
