@@ -10,7 +10,6 @@
 #include <check.h>
 #include <glob.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "tests/unit/transcript.h"
 #include "tests/unit/transcript_events.h"
@@ -43,33 +42,6 @@ random_next(uint64_t *state)
 	return *state;
 }
 
-/* The rules are loaded from a file named for the transcript, as a user's would be. */
-static struct ruleset *
-stage_rules(const struct transcript *t, FILE *err)
-{
-	char directory[] = "/tmp/smtpscope-transcript.XXXXXX", path[512];
-	const char *paths[] = {path};
-	struct ruleset *rules = NULL;
-	FILE *file;
-
-	if (t->rules.len == 0)
-		return ruleset_load(NULL, 0, err);
-	if (mkdtemp(directory) == NULL) {
-		fprintf(err, "%s: cannot be made\n", directory);
-		return NULL;
-	}
-	snprintf(path, sizeof path, "%s/%s.rules", directory, t->name.at);
-	file = fopen(path, "w");
-	if (file != NULL) {
-		fwrite(t->rules.at, 1, t->rules.len, file);
-		fclose(file);
-		rules = ruleset_load(paths, 1, err);
-		unlink(path);
-	}
-	rmdir(directory);
-	return rules;
-}
-
 static bool
 stage_open(struct stage *stage, const char *path, FILE *err)
 {
@@ -79,7 +51,7 @@ stage_open(struct stage *stage, const char *path, FILE *err)
 	*stage = (struct stage){.t = transcript_load(path, err)};
 	if (stage->t == NULL)
 		return false;
-	stage->rules = stage_rules(stage->t, err);
+	stage->rules = transcript_rules(stage->t->name, stage->t->rules, err);
 	if (stage->rules == NULL)
 		return false;
 	for (size_t i = 0; i < stage->t->steps; i++)

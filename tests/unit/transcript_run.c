@@ -50,6 +50,7 @@ struct player {
 	uint64_t                 now_us, began_us;
 	size_t                   place;         /* in the cuts: of the next write */
 	size_t                   events;
+	bool                     freely;        /* nothing is expected */
 	bool                     over, failed;
 };
 
@@ -142,9 +143,9 @@ leg_push(struct leg *leg, const struct segment *segment)
 static void
 dial(struct player *p)
 {
-	if (p->t->server == TRANSCRIPT_SERVER_NONE)
+	if (p->t->server == TRANSCRIPT_SERVER_NONE && !p->freely)
 		fail(p, "the server is dialled, and should not be");
-	else if (p->t->server == TRANSCRIPT_SERVER_UP)
+	else if (p->t->server != TRANSCRIPT_SERVER_REFUSED)
 		session_upstream(p->session, VIEW(SERVER), "connected", VIEW_NONE, 100, p->now_us);
 	else {
 		session_upstream(p->session, VIEW(SERVER), "refused", VIEW("Connection refused"), 100, p->now_us);
@@ -237,7 +238,7 @@ check_transparent(struct player *p, enum smtp_side from)
 {
 	struct leg *to = &p->leg[smtp_other_side(from)];
 
-	if (p->t->rules.len > 0 || p->t->server != TRANSCRIPT_SERVER_UP || to->got_end != TRANSCRIPT_OPEN)
+	if (p->freely || p->t->rules.len > 0 || p->t->server != TRANSCRIPT_SERVER_UP || to->got_end != TRANSCRIPT_OPEN)
 		return;
 	if (to->got.len + p->leg[from].pending.len != to->expected)
 		fail_received(p, smtp_other_side(from));
@@ -324,15 +325,34 @@ received(const struct player *p, enum smtp_side side)
 	    && leg->got_end == leg->expected_end;
 }
 
+/* All that can happen without time going by. */
+static void
+quieten(struct player *p)
+{
+	do {
+		leg_flush(p, SMTP_CLIENT);
+		leg_flush(p, SMTP_SERVER);
+	} while (!p->failed && (leg_read(p, SMTP_CLIENT) || leg_read(p, SMTP_SERVER)));
+}
+
+static void
+settle_freely(struct player *p)
+{
+	for (int moves = 0; !p->failed; moves++) {
+		quieten(p);
+		if (!clock_move(p))
+			return;
+		if (moves == MOST_MOVES)
+			fail(p, "there is no end to the session's waits");
+	}
+}
+
 /* Until both ends have what they should, and nothing more comes without time going by. */
 static void
 settle(struct player *p)
 {
 	for (int moves = 0; !p->failed; moves++) {
-		do {
-			leg_flush(p, SMTP_CLIENT);
-			leg_flush(p, SMTP_SERVER);
-		} while (!p->failed && (leg_read(p, SMTP_CLIENT) || leg_read(p, SMTP_SERVER)));
+		quieten(p);
 		if (received(p, SMTP_CLIENT) && received(p, SMTP_SERVER))
 			return;
 		for (int side = 0; side < 2; side++)
@@ -354,18 +374,21 @@ step_play(struct player *p, size_t i)
 		if (step->ended[side] != TRANSCRIPT_OPEN)
 			p->leg[side].expected_end = step->ended[side];
 	}
-	if (step->writer != TRANSCRIPT_NOBODY) {
+	if (step->writer != TRANSCRIPT_NOBODY && p->leg[step->writer].got_end != TRANSCRIPT_RESET) {
 		struct leg *leg = &p->leg[step->writer];
 
-		if (leg->pending.len > 0)
+		if (leg->pending.len > 0 && !p->freely)
 			fail(p, "the relay has not read what this side wrote before: one write was expected");
 		leg->pending = step->octets;
 		leg->place = p->place;
 		leg->leaves = step->ends;
 		p->place += step->octets.len;
 	}
-	settle(p);
-	if (step->takes_us != 0 && p->now_us - p->began_us != step->takes_us && !p->failed) {
+	if (p->freely)
+		settle_freely(p);
+	else
+		settle(p);
+	if (!p->freely && step->takes_us != 0 && p->now_us - p->began_us != step->takes_us && !p->failed) {
 		fprintf(p->err, "%s:%u: this took %.3f ms, not %.3f\n", p->t->path.at, step->line,
 		    (double)(p->now_us - p->began_us) / 1e3, (double)step->takes_us / 1e3);
 		p->failed = true;
@@ -397,18 +420,23 @@ begin(struct player *p, const struct session_config *config)
 static void
 finish(struct player *p)
 {
+	for (int side = SMTP_SERVER; p->freely && side >= SMTP_CLIENT; side--) {
+		if (p->leg[side].leaves == TRANSCRIPT_OPEN)
+			p->leg[side].leaves = TRANSCRIPT_CLOSED;
+		settle_freely(p);
+	}
 	for (int moves = 0; !p->over && !p->failed && moves < MOST_MOVES; moves++)
 		if (!clock_move(p))
 			break;
 	if (!p->over)
 		fail(p, "both ends have closed, and the session does not end");
 	for (int side = 0; side < 2; side++)
-		if (!received(p, side))
+		if (!p->freely && !received(p, side))
 			fail_received(p, side);
 }
 
-bool
-transcript_run(const struct transcript *t, const struct ruleset *rules, const unsigned char *cut,
+static bool
+run(const struct transcript *t, const struct ruleset *rules, const unsigned char *cut, bool freely,
     struct transcript_outcome *outcome, FILE *err)
 {
 	struct rules_state *state = rules_state_new(rules, t->seed);
@@ -428,7 +456,7 @@ transcript_run(const struct transcript *t, const struct ruleset *rules, const un
 	if (p == NULL)
 		abort();
 	*p = (struct player){.t = t, .cut = cut, .err = err, .outcome = outcome, .step = t->step,
-	    .now_us = BEGIN_US};
+	    .now_us = BEGIN_US, .freely = freely};
 	*outcome = (struct transcript_outcome){.events_by = calloc(t->steps + 1, sizeof(size_t))};
 	arena_init(&p->arena);
 	p->leg[0].last = &p->leg[0].first;
@@ -442,7 +470,8 @@ transcript_run(const struct transcript *t, const struct ruleset *rules, const un
 	for (int side = 0; side < 2; side++) {
 		leg_drop(&p->leg[side]);
 		buffer_free(&p->leg[side].kept);
-		buffer_free(&p->leg[side].got);
+		outcome->received[side] = p->leg[side].got;
+		outcome->ended[side] = p->leg[side].got_end;
 		buffer_free(&p->want[side]);
 	}
 	arena_clear(&p->arena);
@@ -451,10 +480,26 @@ transcript_run(const struct transcript *t, const struct ruleset *rules, const un
 	return good;
 }
 
+bool
+transcript_run(const struct transcript *t, const struct ruleset *rules, const unsigned char *cut,
+    struct transcript_outcome *outcome, FILE *err)
+{
+	return run(t, rules, cut, false, outcome, err);
+}
+
+bool
+transcript_run_freely(const struct transcript *t, const struct ruleset *rules, const unsigned char *cut,
+    struct transcript_outcome *outcome, FILE *err)
+{
+	return run(t, rules, cut, true, outcome, err);
+}
+
 void
 transcript_outcome_free(struct transcript_outcome *outcome)
 {
 	buffer_free(&outcome->events);
+	buffer_free(&outcome->received[SMTP_CLIENT]);
+	buffer_free(&outcome->received[SMTP_SERVER]);
 	free(outcome->events_by);
 	*outcome = (struct transcript_outcome){0};
 }

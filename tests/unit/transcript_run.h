@@ -14,6 +14,8 @@
 struct transcript_outcome {
 	struct buffer events;           /* JSON Lines, as smtpscope writes them */
 	size_t       *events_by;        /* by step: how many events there were behind it */
+	struct buffer received[2];      /* by enum smtp_side */
+	enum transcript_ending ended[2];
 };
 
 /*
@@ -24,6 +26,16 @@ struct transcript_outcome {
  */
 bool transcript_run(const struct transcript *transcript, const struct ruleset *rules,
     const unsigned char *cut, struct transcript_outcome *outcome, FILE *err);
+
+/*
+ * The same with rules that are not the transcript's own: each write follows when nothing more
+ * comes of the one before, whatever that is. False: the session does not come to its end.
+ */
+bool transcript_run_freely(const struct transcript *transcript, const struct ruleset *rules,
+    const unsigned char *cut, struct transcript_outcome *outcome, FILE *err);
+/* Loads rules, as from a file that is called name.rules. NULL: err was told. The caller frees them. */
+struct ruleset *transcript_rules(struct view name, struct view text, FILE *err);
+
 void transcript_outcome_free(struct transcript_outcome *outcome);
 
 #endif
