@@ -8,6 +8,7 @@
 #define TESTS_UNIT_EDGE_H
 
 #include <check.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -29,6 +30,17 @@ edge_copy(struct view octets)
 	if (octets.len > 0)
 		memcpy(at, octets.at, octets.len);
 	return (struct view){at, octets.len};
+}
+
+/* The first n of octets, against the page behind a copy of at least as many, which they overwrite. */
+static inline struct view
+edge_first(struct view copy, struct view octets, size_t n)
+{
+	char *at = (char *)(uintptr_t)copy.at + copy.len - n;
+
+	if (n > 0)
+		memcpy(at, octets.at, n);
+	return (struct view){at, n};
 }
 
 static inline void
