@@ -464,6 +464,13 @@ smtp_dialogue_inserted(struct smtp_dialogue *d, enum smtp_verb verb, uint64_t ti
 	return e;
 }
 
+bool
+smtp_dialogue_between_commands(const struct smtp_dialogue *d)
+{
+	return !d->in_content && d->undecided == 0 && d->auth == 0 && d->stream[SMTP_CLIENT].rest == 0 &&
+	    !d->handover && !d->opaque;
+}
+
 struct smtp_exchange *
 smtp_dialogue_aside(struct smtp_dialogue *d, void *note)
 {

@@ -186,6 +186,12 @@ void smtp_dialogue_answered(struct smtp_dialogue *d, uint64_t serial, uint16_t c
 struct smtp_exchange *smtp_dialogue_inserted(struct smtp_dialogue *d, enum smtp_verb verb,
     uint64_t time_us, void *note);
 
+/*
+ * Whether what the client has been settled for so far ends between two commands: what the
+ * server is sent next is a command to it, whoever sends it.
+ */
+bool smtp_dialogue_between_commands(const struct smtp_dialogue *d);
+
 /* Octets for the client are to go out behind the replies owed so far; see smtp_dialogue_turn. */
 struct smtp_exchange *smtp_dialogue_aside(struct smtp_dialogue *d, void *note);
 

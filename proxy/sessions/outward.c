@@ -71,26 +71,26 @@ take_unit(struct session *s, enum smtp_side from, struct view wire)
 	dir->ahead -= dir->ahead < wire.len ? dir->ahead : wire.len;
 }
 
-static void
-withhold(struct session *s, struct view octets)
+void
+octets_keep(struct kept_octets *kept, struct view octets)
 {
-	struct withheld *w = &s->withheld;
-
-	if (w->room - w->len < octets.len) {
-		w->room = 2 * (w->len + octets.len);
-		w->octets = realloc(w->octets, w->room);
-		if (w->octets == NULL)
+	if (octets.len == 0)
+		return;
+	if (kept->room - kept->len < octets.len) {
+		kept->room = 2 * (kept->len + octets.len);
+		kept->octets = realloc(kept->octets, kept->room);
+		if (kept->octets == NULL)
 			abort();
 	}
-	memcpy(w->octets + w->len, octets.at, octets.len);
-	w->len += octets.len;
+	memcpy(kept->octets + kept->len, octets.at, octets.len);
+	kept->len += octets.len;
 }
 
 void
 withheld_forget(struct session *s)
 {
 	free(s->withheld.octets);
-	s->withheld = (struct withheld){.octets = NULL};
+	s->withheld = (struct kept_octets){.octets = NULL};
 }
 
 void
@@ -106,7 +106,7 @@ withheld_release(struct session *s)
 static void
 release_all_but_one(struct session *s)
 {
-	struct withheld *w = &s->withheld;
+	struct kept_octets *w = &s->withheld;
 	char last = w->octets[w->len - 1];
 
 	w->len--;
@@ -130,7 +130,7 @@ put_unit(struct session *s, enum smtp_side from, struct view wire)
 	}
 	if (s->content_way == CONTENT_SWALLOWED)
 		return;
-	withhold(s, rest);
+	octets_keep(&s->withheld, rest);
 	if (s->content_way == CONTENT_WITHHELD && s->withheld.len > s->config->max_content)
 		s->content_way = CONTENT_TAIL_WITHHELD;
 	if (s->content_way == CONTENT_TAIL_WITHHELD)

@@ -557,6 +557,7 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 			break;
 		}
 		unit_settles(s, from, &p);
+		injections_go_out(s);
 		pending_free(dir);
 		rest = view_from(rest, p.unit.wire.len);
 		dir->octets += p.unit.wire.len;
@@ -725,6 +726,7 @@ session_end(struct session *s, uint64_t time_us)
 	event_close(s);
 	rules_run_clear(&s->rules, s->number);
 	withheld_forget(s);
+	injections_forget(s);
 	while ((note = s->free_notes) != NULL) {
 		s->free_notes = note->next;
 		free(note);

@@ -88,7 +88,8 @@ enum content_way {
 	CONTENT_TAIL_WITHHELD   /* too much to keep: all but the last octet goes on */
 };
 
-struct withheld {
+/* Octets that must wait. */
+struct kept_octets {
 	char  *octets;                          /* owned */
 	size_t len, room;
 };
@@ -103,7 +104,8 @@ struct session {
 	struct plan          *plan;             /* of the call that is going on */
 	struct transaction   *sending;          /* by the commands that the client has sent; a reference */
 	struct transaction   *content;          /* whose content is coming in; a reference */
-	struct withheld       withheld;
+	struct kept_octets    withheld;         /* of the content that is coming in */
+	struct kept_octets    injections;       /* for the server, once they would stand between commands */
 	struct auth_state    *auth;             /* NULL: no AUTH is going on */
 	struct note          *free_notes;
 	struct cut           *cut[2];           /* a cut unit whose event waits for its end; owned */
@@ -156,6 +158,12 @@ void take_unit(struct session *s, enum smtp_side from, struct view wire);
 void put_ahead(struct session *s, enum smtp_side from, struct view rest);
 void put_end(struct session *s, enum smtp_side to, enum ending ending);
 bool plan_has_room(const struct session *s);
+void octets_keep(struct kept_octets *kept, struct view octets);
+
+/* injections.c: commands of a rule's, for the server */
+void inject_server(struct session *s, const struct passage *p, struct view octets);
+void injections_go_out(struct session *s);
+void injections_forget(struct session *s);
 
 /* steps.c */
 bool steps_run(struct session *s, enum smtp_side from, struct passage *p);

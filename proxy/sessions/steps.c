@@ -8,30 +8,6 @@
 #include "proxy/sessions/events.h"
 #include "proxy/sessions/state.h"
 
-/* Each line that a rule sends to the server is a command, and will be answered (law 2). */
-static void
-inject_server(struct session *s, struct view octets)
-{
-	struct view rest = octets, line;
-	struct smtp_command command;
-	size_t searched, len;
-
-	put_octets(s, SMTP_SERVER, octets);
-	/* Inside content there are no commands. */
-	if (s->content != NULL || s->server != SERVER_OPEN)
-		return;
-	while (rest.len > 0) {
-		searched = 0;
-		len = smtp_line_length(rest.at, rest.len, &searched);
-		line = view_first(rest, len > 0 ? len : rest.len);
-		rest = view_from(rest, line.len);
-		smtp_command_parse(smtp_line_text(line), &command);
-		event_injected(s, smtp_line_text(line), ORIGIN_RULE);
-		if (smtp_dialogue_inserted(&s->dialogue, command.verb, s->now_us, NULL) != NULL)
-			s->unplain++;
-	}
-}
-
 /* Octets for the client stand behind the replies that it is owed by now. */
 static void
 inject_client(struct session *s, enum smtp_side from, struct view octets)
@@ -85,7 +61,7 @@ step_run(struct session *s, enum smtp_side from, struct passage *p, struct step 
 		break;
 	case STEP_INJECT:
 		if (step->which == STEP_SERVER)
-			inject_server(s, step->octets);
+			inject_server(s, p, step->octets);
 		else
 			inject_client(s, from, step->octets);
 		break;
