@@ -3,6 +3,7 @@
  * What the messages of a handshake change: the facts, and from where on a side's records are
  * encrypted (RFC 5246 7.3, RFC 8446 2).
  */
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -60,12 +61,108 @@ agree_on_cipher(struct tls_reader *r, uint16_t number)
 	keep(r, &r->facts.cipher, view_of(text));
 }
 
-/* In 1.3 all that either side sends behind the ServerHello is encrypted. */
-static void
-seal(struct tls_reader *r, enum tls_side side)
+void
+tls_party_close(struct tls_reader *r, enum tls_side side)
 {
-	r->party[side].sealed = true;
-	tls_messages_clear(&r->party[side].messages);
+	struct tls_party *p = &r->party[side];
+	bool decrypting;
+
+	tls_opener_free(p->opener);
+	p->opener = NULL;
+	OPENSSL_cleanse(p->secret, sizeof p->secret);
+	p->secret_len = 0;
+	p->opened = false;
+	decrypting = r->party[!side].opened;
+	r->changed = r->changed || decrypting != r->facts.decrypting;
+	r->facts.decrypting = decrypting;
+}
+
+/* What this side sends from here on is encrypted: with these keys, where they are known. */
+static void
+seal(struct tls_reader *r, enum tls_side side, const struct tls_keys *keys)
+{
+	struct tls_party *p = &r->party[side];
+
+	p->sealed = true;
+	tls_messages_clear(&p->messages);
+	tls_opener_free(p->opener);
+	p->opener = NULL;
+	if (keys != NULL && r->room == NULL)
+		r->room = malloc(TLS_RECORD_MAX);
+	if (keys != NULL && r->room != NULL)
+		p->opener = tls_opener_new(r->suite, r->version, r->encrypt_then_mac, keys);
+	if (p->opener == NULL)
+		tls_party_close(r, side);
+}
+
+static struct view
+client_random(const struct tls_reader *r)
+{
+	return (struct view){(const char *)r->client_random, r->have_client_random ? sizeof r->client_random : 0};
+}
+
+/* 1.3: by a traffic secret. It is kept for the next ones, but for that of the handshake. */
+static void
+seal_by_traffic(struct tls_reader *r, enum tls_side side, struct view secret)
+{
+	struct tls_keys keys = {.key = {0}};
+
+	if (secret.at != NULL && r->suite != NULL && tls_keys_from_traffic(r->suite, secret, &keys))
+		seal(r, side, &keys);
+	else
+		seal(r, side, NULL);
+	OPENSSL_cleanse(&keys, sizeof keys);
+}
+
+static void
+seal_by_handshake(struct tls_reader *r, enum tls_side side)
+{
+	r->party[side].in_application = false;
+	seal_by_traffic(r, side, tls_keylog_find(r->log, client_random(r),
+	    side == TLS_CLIENT ? TLS_CLIENT_HANDSHAKE_SECRET : TLS_SERVER_HANDSHAKE_SECRET));
+}
+
+static void
+seal_by_application(struct tls_reader *r, enum tls_side side)
+{
+	struct tls_party *p = &r->party[side];
+	struct view secret = tls_keylog_find(r->log, client_random(r),
+	    side == TLS_CLIENT ? TLS_CLIENT_TRAFFIC_SECRET : TLS_SERVER_TRAFFIC_SECRET);
+
+	p->in_application = true;
+	if (secret.at != NULL) {
+		memcpy(p->secret, secret.at, secret.len);
+		p->secret_len = (uint8_t)secret.len;
+	}
+	seal_by_traffic(r, side, secret);
+}
+
+/* RFC 8446 4.6.3: what this side sends behind its KeyUpdate has the next key. */
+static void
+update_key(struct tls_reader *r, enum tls_side side)
+{
+	struct tls_party *p = &r->party[side];
+
+	if (r->suite == NULL || !tls_traffic_update(r->suite, p->secret, p->secret_len))
+		tls_party_close(r, side);
+	else
+		seal_by_traffic(r, side, (struct view){(const char *)p->secret, p->secret_len});
+}
+
+/* Up to 1.2: by the master secret. */
+static void
+seal_by_master(struct tls_reader *r, enum tls_side side)
+{
+	struct view     master = tls_keylog_find(r->log, client_random(r), TLS_MASTER_SECRET);
+	struct view     server_random = {(const char *)r->server_random, sizeof r->server_random};
+	struct tls_keys keys = {.key = {0}};
+
+	if (master.at != NULL && r->suite != NULL && r->version >= TLS_1_0 &&
+	    tls_keys_from_master(r->suite, r->version, master, client_random(r), server_random, side, &keys))
+		seal(r, side, &keys);
+	else
+		seal(r, side, NULL);
+	OPENSSL_cleanse(&keys, sizeof keys);
 }
 
 static void
@@ -88,8 +185,8 @@ server_hello(struct tls_reader *r, struct view message)
 		keep(r, &r->facts.alpn, hello.alpn);
 		return;
 	}
-	seal(r, TLS_SERVER);
-	seal(r, TLS_CLIENT);
+	seal_by_handshake(r, TLS_SERVER);
+	seal_by_handshake(r, TLS_CLIENT);
 }
 
 static void
@@ -106,35 +203,70 @@ certificate(struct tls_reader *r, struct view message)
 	r->changed = true;
 }
 
+/* Its Finished: in 1.3 the first one ends the keys of the handshake. */
+static void
+finished(struct tls_reader *r, enum tls_side from)
+{
+	r->party[from].up = true;
+	if (tls_reader_is_1_3(r) && !r->party[from].in_application)
+		seal_by_application(r, from);
+}
+
+/* What one message changes. True: the keys, and no message goes on over that (RFC 8446 5.1). */
+static bool
+read_message(struct tls_reader *r, enum tls_side from, enum tls_handshake_type type, struct view message)
+{
+	switch (type) {
+	case TLS_CLIENT_HELLO:
+		client_hello(r, message);
+		return false;
+	case TLS_SERVER_HELLO:
+		server_hello(r, message);
+		return tls_reader_is_1_3(r) && r->party[from].sealed;
+	case TLS_ENCRYPTED_EXTENSIONS:
+		keep(r, &r->facts.alpn, tls_encrypted_extensions_alpn(message));
+		return false;
+	case TLS_CERTIFICATE:
+		certificate(r, message);
+		return false;
+	case TLS_FINISHED:
+		finished(r, from);
+		return tls_reader_is_1_3(r);
+	case TLS_KEY_UPDATE:
+		if (!r->party[from].in_application)
+			return false;
+		update_key(r, from);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The messages that tell something: in the clear the hellos and the certificate of 1.2. */
+static uint32_t
+wanted_messages(const struct tls_reader *r, enum tls_side from)
+{
+	uint32_t wanted = from == TLS_CLIENT ? BIT(TLS_CLIENT_HELLO) : BIT(TLS_SERVER_HELLO) | BIT(TLS_CERTIFICATE);
+
+	if (r->party[from].opener == NULL)
+		return wanted;
+	wanted |= BIT(TLS_FINISHED);
+	if (!tls_reader_is_1_3(r))
+		return wanted;
+	/* A hello under encryption would begin a renegotiation, which 1.3 has not. */
+	wanted &= ~(BIT(TLS_CLIENT_HELLO) | BIT(TLS_SERVER_HELLO));
+	return wanted | BIT(TLS_KEY_UPDATE) | (from == TLS_SERVER ? BIT(TLS_ENCRYPTED_EXTENSIONS) : 0);
+}
+
 void
 tls_handshake_read(struct tls_reader *r, enum tls_side from, struct view content)
 {
-	struct tls_party       *p = &r->party[from];
-	uint32_t                wanted;
 	enum tls_handshake_type type;
 	struct view             message;
 
-	wanted = from == TLS_CLIENT ? BIT(TLS_CLIENT_HELLO) : BIT(TLS_SERVER_HELLO) | BIT(TLS_CERTIFICATE);
-	while (tls_messages_next(&p->messages, &content, wanted, &type, &message)) {
-		bool sealed = p->sealed;
-
-		switch (type) {
-		case TLS_CLIENT_HELLO:
-			client_hello(r, message);
-			break;
-		case TLS_SERVER_HELLO:
-			server_hello(r, message);
-			break;
-		case TLS_CERTIFICATE:
-			certificate(r, message);
-			break;
-		default:
-			break;
-		}
-		/* No message goes on over a change of keys (RFC 8446 5.1). */
-		if (p->sealed != sealed)
+	while (tls_messages_next(&r->party[from].messages, &content, wanted_messages(r, from), &type, &message))
+		if (read_message(r, from, type, message))
 			return;
-	}
 }
 
 void
@@ -143,5 +275,5 @@ tls_handshake_change_cipher(struct tls_reader *r, enum tls_side from)
 	/* In 1.3 it means nothing (RFC 8446 D.4), and may stand in front of the ServerHello. */
 	if (r->version == 0 || tls_reader_is_1_3(r))
 		return;
-	seal(r, from);
+	seal_by_master(r, from);
 }

@@ -3,6 +3,7 @@
  * A connection read record by record. Of what is encrypted, and cannot be decrypted, nothing
  * is kept, so that a proxy may let this read along with what it passes on.
  */
+#include <openssl/crypto.h>
 #include <stdlib.h>
 
 #include "decoders/tls/state.h"
@@ -33,7 +34,11 @@ tls_reader_free(struct tls_reader *r)
 	for (int side = TLS_CLIENT; side <= TLS_SERVER; side++) {
 		tls_frames_clear(&r->party[side].frames);
 		tls_messages_clear(&r->party[side].messages);
+		tls_party_close(r, side);
 	}
+	if (r->room != NULL)
+		OPENSSL_cleanse(r->room, TLS_RECORD_MAX);
+	free(r->room);
 	free((char *)(uintptr_t)r->facts.sni.at);
 	free((char *)(uintptr_t)r->facts.alpn.at);
 	free((char *)(uintptr_t)r->facts.cipher.at);
@@ -48,15 +53,17 @@ tls_reader_facts(const struct tls_reader *r)
 	return &r->facts;
 }
 
-/* From here on it is not known where this side's records begin. */
+/* From here on it is not known where this side's records begin. What is there of one is opaque. */
 static void
 lose(struct tls_reader *r, enum tls_side side)
 {
 	struct tls_party *p = &r->party[side];
 
 	p->lost = true;
+	p->opaque += p->frames.held.len;
 	tls_frames_clear(&p->frames);
 	tls_messages_clear(&p->messages);
+	tls_party_close(r, side);
 }
 
 void
@@ -72,7 +79,10 @@ tls_reader_feed(struct tls_reader *r, enum tls_side from, struct view octets)
 void
 tls_reader_gap(struct tls_reader *r, enum tls_side from, uint64_t count)
 {
-	if (count > 0 && !r->party[from].over)
+	struct tls_party *p = &r->party[from];
+
+	tls_reader_feed(r, from, VIEW_NONE);
+	if (count > 0 && !p->over && !p->lost)
 		lose(r, from);
 }
 
@@ -83,12 +93,13 @@ is_sealed(const struct tls_reader *r, const struct tls_party *p, enum tls_conten
 	return p->sealed && (type == TLS_APPLICATION_DATA || !tls_reader_is_1_3(r));
 }
 
-/* What stands in a record in the clear. */
+/* What stands in a record in the clear, or can be decrypted. */
 static bool
 is_looked_into(const struct tls_reader *r, const struct tls_party *p, enum tls_content type)
 {
-	return !is_sealed(r, p, type) &&
-	    (type == TLS_CHANGE_CIPHER_SPEC || type == TLS_ALERT || type == TLS_HANDSHAKE);
+	if (is_sealed(r, p, type))
+		return p->opener != NULL;
+	return type == TLS_CHANGE_CIPHER_SPEC || type == TLS_ALERT || type == TLS_HANDSHAKE;
 }
 
 static void
@@ -111,9 +122,35 @@ alert(struct tls_reader *r, enum tls_side from, struct view content)
 	}
 }
 
-static void
-read_content(struct tls_reader *r, enum tls_side from, enum tls_content type, struct view content)
+/* Opens a record that is sealed; false: it stays so. */
+static bool
+open_record(struct tls_reader *r, enum tls_side from, struct view body, uint8_t *type, struct view *content)
 {
+	struct tls_party *p = &r->party[from];
+
+	if (tls_opener_open(p->opener, p->frames.header, body, r->room, type, content)) {
+		r->changed = r->changed || !r->facts.decrypting;
+		r->facts.decrypting = p->opened = true;
+		return true;
+	}
+	if (tls_frames_type(&p->frames) == TLS_APPLICATION_DATA)
+		p->opaque += body.len;
+	/* Early data has keys of its own, which are not read here: what comes behind it has these. */
+	if (!p->early || p->opened || !tls_reader_is_1_3(r))
+		tls_party_close(r, from);
+	return false;
+}
+
+/* A whole record: what is in it. */
+static void
+read_record(struct tls_reader *r, enum tls_side from, struct view content)
+{
+	struct tls_party *p = &r->party[from];
+	uint8_t type = p->frames.header[0];
+	bool    sealed = is_sealed(r, p, type);
+
+	if (sealed && !open_record(r, from, content, &type, &content))
+		return;
 	switch (type) {
 	case TLS_CHANGE_CIPHER_SPEC:
 		tls_handshake_change_cipher(r, from);
@@ -122,8 +159,13 @@ read_content(struct tls_reader *r, enum tls_side from, enum tls_content type, st
 		alert(r, from, content);
 		break;
 	case TLS_HANDSHAKE:
-		if (!(r->party[from].sealed && tls_reader_is_1_3(r)))
+		/* In 1.3 none comes in the clear any more: who sends one may not be who shook hands. */
+		if (sealed || !p->sealed || !tls_reader_is_1_3(r))
 			tls_handshake_read(r, from, content);
+		break;
+	case TLS_APPLICATION_DATA:
+		p->up = true;
+		r->data = content;
 		break;
 	default:
 		break;
@@ -138,13 +180,13 @@ note_sealed(struct tls_reader *r, struct tls_party *p, enum tls_content type, si
 		p->up = p->up || p->sealed;
 	if (type != TLS_APPLICATION_DATA)
 		return;
-	r->opaque += octets;
+	p->opaque += octets;
 	if (!tls_reader_is_1_3(r)) {
 		/* Early data goes in front of the ServerHello. */
 		p->up = p->up || r->version != 0 || !p->early;
-	} else if (p->protected_octets < FINISHED_MIN) {
-		p->protected_octets += (uint32_t)octets;
-		p->up = p->up || p->protected_octets >= FINISHED_MIN;
+	} else if (p->sealed_octets < FINISHED_MIN) {
+		p->sealed_octets += (uint32_t)octets;
+		p->up = p->up || p->sealed_octets >= FINISHED_MIN;
 	}
 }
 
@@ -179,11 +221,12 @@ step(struct tls_reader *r)
 		case TLS_FRAME_BAD:
 			r->not_tls += p->frames.header_len;
 			p->over = true;
+			tls_party_close(r, r->from);
 			break;
 		}
 	}
 	if (p->over || p->lost) {
-		*(p->over ? &r->not_tls : &r->opaque) += r->fed.len;
+		*(p->over ? &r->not_tls : &p->opaque) += r->fed.len;
 		r->fed = view_from(r->fed, r->fed.len);
 		return true;
 	}
@@ -193,7 +236,7 @@ step(struct tls_reader *r)
 	} else {
 		switch (tls_frames_body(&p->frames, &r->fed, &body)) {
 		case 1:
-			read_content(r, r->from, type, body);
+			read_record(r, r->from, body);
 			break;
 		case -1:
 			lose(r, r->from);
@@ -209,14 +252,16 @@ step(struct tls_reader *r)
 bool
 tls_reader_next(struct tls_reader *r, enum tls_side *from, struct tls_news *news)
 {
+	struct tls_party *p = &r->party[r->from];
+
 	while (!r->changed && r->data.len == 0 && r->not_tls == 0 && step(r))
 		;
 	*from = r->from;
 	*news = (struct tls_news){.octets = VIEW_NONE};
-	if (r->opaque > 0) {
+	if (p->opaque > 0) {
 		news->type = TLS_OPAQUE;
-		news->count = r->opaque;
-		r->opaque = 0;
+		news->count = p->opaque;
+		p->opaque = 0;
 		return true;
 	}
 	if (r->changed) {

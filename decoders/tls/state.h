@@ -3,6 +3,7 @@
 #ifndef DECODERS_TLS_STATE_H
 #define DECODERS_TLS_STATE_H
 
+#include "decoders/tls/decrypt.h"
 #include "decoders/tls/hello.h"
 #include "decoders/tls/keylog.h"
 #include "decoders/tls/record.h"
@@ -12,8 +13,14 @@
 struct tls_party {
 	struct tls_frames   frames;
 	struct tls_messages messages;
-	uint32_t            protected_octets;   /* 1.3, not decrypted: of records that are encrypted */
+	struct tls_opener  *opener;     /* owned; NULL: what is sealed stays so */
+	unsigned char       secret[TLS_SECRET_MAX];     /* 1.3: of application data, for the next key */
+	uint8_t             secret_len;
+	uint32_t            sealed_octets;      /* 1.3, not decrypted: as far as they matter for up */
+	uint64_t            opaque;     /* octets that are not told yet */
 	bool                sealed;     /* what it sends is encrypted by now */
+	bool                opened;     /* some of it was decrypted */
+	bool                in_application;     /* 1.3: by the keys of application data */
 	bool                up;         /* it has sent its Finished, or application data */
 	bool                lost;       /* octets are missing: where records begin is not known */
 	bool                over;       /* what it sends is not TLS */
@@ -34,8 +41,9 @@ struct tls_reader {
 	struct view              fed;
 	enum tls_side            from;
 	bool                     changed;       /* the facts */
-	uint64_t                 opaque, not_tls;
-	struct view              data;
+	uint64_t                 not_tls;
+	struct view              data;          /* in room */
+	char                    *room;          /* owned, TLS_RECORD_MAX: what was decrypted; NULL: nothing yet */
 };
 
 static inline bool
@@ -43,6 +51,9 @@ tls_reader_is_1_3(const struct tls_reader *r)
 {
 	return r->version >= TLS_1_3;   /* the drafts' numbers are higher too */
 }
+
+/* From here on what this side has sealed stays so. */
+void tls_party_close(struct tls_reader *reader, enum tls_side side);
 
 /* The content of a handshake record. */
 void tls_handshake_read(struct tls_reader *reader, enum tls_side from, struct view content);
