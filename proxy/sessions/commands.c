@@ -110,7 +110,8 @@ begin_auth(struct session *s, const struct smtp_command *c)
 	memset(s->auth, 0, sizeof *s->auth);
 	s->auth->mechanism_len = c->mechanism.len < sizeof s->auth->mechanism ? c->mechanism.len :
 	    sizeof s->auth->mechanism;
-	memcpy(s->auth->mechanism, c->mechanism.at, s->auth->mechanism_len);
+	if (s->auth->mechanism_len > 0)
+		memcpy(s->auth->mechanism, c->mechanism.at, s->auth->mechanism_len);
 	if (c->initial.at != NULL)
 		auth_response(s, c->initial);
 }
