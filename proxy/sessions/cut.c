@@ -71,6 +71,14 @@ cut_reply_begins(struct session *s, const struct passage *p, const struct event_
 	s->cut[SMTP_SERVER] = cut;
 }
 
+bool
+cut_is_kept(const struct session *s, enum smtp_side from)
+{
+	const struct cut *cut = s->cut[from];
+
+	return cut != NULL && !(cut->is_reply ? cut->reply.delivered : cut->forwarded);
+}
+
 /* The true length is that of the text: what NAME_octets says in JSON. */
 static void
 count(struct cut *cut, struct view rest)

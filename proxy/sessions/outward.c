@@ -214,7 +214,7 @@ put_ahead(struct session *s, enum smtp_side from, struct view rest)
 {
 	struct direction *dir = &s->from[from];
 
-	if (rest.len <= dir->ahead || !may_go_ahead(s, from))
+	if (rest.len <= dir->ahead || cut_is_kept(s, from) || !may_go_ahead(s, from))
 		return;
 	put_octets(s, smtp_other_side(from), view_from(rest, dir->ahead));
 	dir->ahead = rest.len;

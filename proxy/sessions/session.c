@@ -362,7 +362,10 @@ other_settles(struct session *s, enum smtp_side from, struct passage *p)
 	enum event_side side = from == SMTP_CLIENT ? EVENT_CLIENT : EVENT_SERVER;
 	const struct smtp_unit *unit = &p->unit;
 
-	put_unit(s, from, unit->wire);
+	if (unit->type == SMTP_UNIT_REST && cut_is_kept(s, from))
+		take_unit(s, from, unit->wire);
+	else
+		put_unit(s, from, unit->wire);
 	switch (unit->type) {
 	case SMTP_UNIT_REST:
 		cut_goes_on(s, from, unit->wire, unit->last);

@@ -211,6 +211,8 @@ void facts_of_content(struct session *s, struct rules_facts *facts, struct trans
 struct event_reply_of;
 void cut_begins(struct session *s, enum smtp_side from, const struct passage *p, bool forwarded);
 void cut_reply_begins(struct session *s, const struct passage *p, const struct event_reply_of *r);
+/* Whether the start of the cut unit went nowhere, and so its rest does not go on either. */
+bool cut_is_kept(const struct session *s, enum smtp_side from);
 void cut_goes_on(struct session *s, enum smtp_side from, struct view rest, bool last);
 
 /* ceilings.c */
