@@ -43,6 +43,7 @@ change_reply(struct judging *j, struct view wire)
 {
 	j->unit = wire;
 	j->changed = true;
+	j->reply_text = VIEW_NONE;
 	smtp_reply_parse(wire, &j->facts.reply);
 }
 

@@ -23,10 +23,9 @@ read_text(struct view text, struct reading *reading)
 }
 
 static bool
-read_number(struct judging *j, uint64_t number, struct reading *reading)
+read_number(uint64_t number, struct reading *reading)
 {
 	reading->number = number;
-	reading->text = arena_printf(j->arena, "%llu", (unsigned long long)number);
 	return true;
 }
 
@@ -65,15 +64,18 @@ read_command(struct judging *j, enum field field, struct reading *reading)
 	return true;
 }
 
-/* The reply's lines behind their codes, with an LF between. */
+/* The reply's lines behind their codes, with an LF between; put together once, until the reply is changed. */
 static struct view
 reply_text(struct judging *j)
 {
 	struct view rest = j->facts.reply.wire;
 	struct smtp_reply_line line;
-	char *text = arena_take(j->arena, rest.len + 1);
 	size_t len = 0;
+	char *text;
 
+	if (j->reply_text.at != NULL)
+		return j->reply_text;
+	text = arena_take(j->arena, rest.len + 1);
 	while (smtp_reply_line_next(&rest, &line)) {
 		if (len > 0)
 			text[len++] = '\n';
@@ -81,7 +83,8 @@ reply_text(struct judging *j)
 			memcpy(text + len, line.text.at, line.text.len);
 		len += line.text.len;
 	}
-	return (struct view){text, len};
+	j->reply_text = (struct view){text, len};
+	return j->reply_text;
 }
 
 static bool
@@ -92,7 +95,7 @@ read_reply(struct judging *j, enum field field, struct reading *reading)
 	if (!j->facts.has_reply)
 		return false;
 	if (field == FIELD_REPLY_CODE)
-		return read_number(j, reply->code, reading);
+		return read_number(reply->code, reading);
 	if (field == FIELD_REPLY_TEXT)
 		return read_text(reply_text(j), reading);
 	if (field == FIELD_REPLY_ENHANCED) {
@@ -101,10 +104,7 @@ read_reply(struct judging *j, enum field field, struct reading *reading)
 	}
 	if (j->facts.latency_us < 0)
 		return false;
-	reading->number = (uint64_t)j->facts.latency_us;
-	reading->text = arena_printf(j->arena, "%llu.%03ums", (unsigned long long)(reading->number / 1000),
-	    (unsigned)(reading->number % 1000));
-	return true;
+	return read_number((uint64_t)j->facts.latency_us, reading);
 }
 
 static bool
@@ -124,7 +124,7 @@ read_header(struct judging *j, struct view name, struct reading *reading)
 }
 
 static bool
-read_content(struct judging *j, struct reading *reading)
+read_content(const struct judging *j, struct reading *reading)
 {
 	const struct rules_facts *facts = &j->facts;
 	bool here = facts->place == RULES_AT_CONTENT || facts->place == RULES_AT_CONTENT_END;
@@ -132,7 +132,7 @@ read_content(struct judging *j, struct reading *reading)
 
 	if (!here && !(after && facts->content_octets > 0))
 		return false;
-	return read_number(j, facts->content_octets, reading);
+	return read_number(facts->content_octets, reading);
 }
 
 static bool
@@ -144,7 +144,7 @@ read_mailbox(struct view mailbox, bool domain, struct reading *reading)
 }
 
 static bool
-read_session(struct judging *j, const struct field_ref *ref, struct reading *reading)
+read_session(const struct judging *j, const struct field_ref *ref, struct reading *reading)
 {
 	const struct rules_facts *facts = &j->facts;
 
@@ -153,17 +153,17 @@ read_session(struct judging *j, const struct field_ref *ref, struct reading *rea
 		reading->text = facts->client_text.at != NULL ? facts->client_text : VIEW("");
 		return address_of(facts->client, &reading->address);
 	case FIELD_SESSION_CLIENT_PORT:
-		return facts->client != NULL && read_number(j, facts->client_port, reading);
+		return facts->client != NULL && read_number(facts->client_port, reading);
 	case FIELD_SESSION_SERVER:
 		return read_text(facts->server, reading);
 	case FIELD_SESSION_LISTENER:
 		return read_text(facts->listener, reading);
 	case FIELD_SESSION_NUMBER:
-		return read_number(j, facts->number, reading);
+		return read_number(facts->number, reading);
 	case FIELD_SESSION_COMMANDS:
-		return read_number(j, facts->commands, reading);
+		return read_number(facts->commands, reading);
 	case FIELD_SESSION_TRANSACTIONS:
-		return read_number(j, facts->transactions, reading);
+		return read_number(facts->transactions, reading);
 	case FIELD_SESSION_TLS:
 		return read_boolean(facts->tls, reading);
 	case FIELD_SESSION_HELO:
@@ -171,9 +171,7 @@ read_session(struct judging *j, const struct field_ref *ref, struct reading *rea
 	case FIELD_SESSION_USER:
 		return read_text(facts->user, reading);
 	case FIELD_SESSION_SECONDS:
-		read_number(j, facts->age_us / 1000000, reading);
-		reading->number = facts->age_us;
-		return true;
+		return read_number(facts->age_us, reading);
 	default:
 		return read_boolean(tag_has(j, ref->number), reading);
 	}
@@ -184,6 +182,7 @@ field_read(struct judging *j, const struct field_ref *ref, size_t nth, struct re
 {
 	const struct rules_facts *facts = &j->facts;
 
+	reading->text = VIEW_NONE;
 	switch (ref->field) {
 	case FIELD_VERB:
 	case FIELD_ARGUMENT:
@@ -197,9 +196,9 @@ field_read(struct judging *j, const struct field_ref *ref, size_t nth, struct re
 		return nth < facts->recipient_count &&
 		    read_mailbox(facts->recipients[nth], ref->field == FIELD_RECIPIENT_DOMAIN, reading);
 	case FIELD_TRANSACTION_RECIPIENTS:
-		return read_number(j, facts->transaction_recipients, reading);
+		return read_number(facts->transaction_recipients, reading);
 	case FIELD_TRANSACTION_ACCEPTED:
-		return read_number(j, facts->transaction_accepted, reading);
+		return read_number(facts->transaction_accepted, reading);
 	case FIELD_REPLY_CODE:
 	case FIELD_REPLY_ENHANCED:
 	case FIELD_REPLY_TEXT:
@@ -210,7 +209,7 @@ field_read(struct judging *j, const struct field_ref *ref, size_t nth, struct re
 	case FIELD_HEADER:
 		return read_header(j, ref->index, reading);
 	case FIELD_FINDING:
-		return read_number(j, facts->findings != NULL ? facts->findings[ref->number] : 0, reading);
+		return read_number(facts->findings != NULL ? facts->findings[ref->number] : 0, reading);
 	default:
 		return read_session(j, ref, reading);
 	}
@@ -239,6 +238,22 @@ mask(struct judging *j, const struct field_ref *ref, struct view text)
 	return text_done(&out);
 }
 
+/* What has no text of its own, as a rule would write it. */
+static struct view
+number_text(struct judging *j, const struct field_ref *ref, uint64_t number)
+{
+	unsigned long long n = number;
+
+	switch (language_fields[ref->field].type) {
+	case TYPE_SECONDS:
+		return arena_printf(j->arena, "%llu", n / 1000000);
+	case TYPE_DURATION:
+		return arena_printf(j->arena, "%llu.%03llums", n / 1000, n % 1000);
+	default:
+		return arena_printf(j->arena, "%llu", n);
+	}
+}
+
 struct view
 field_text(struct judging *j, const struct field_ref *ref, bool masked)
 {
@@ -251,7 +266,8 @@ field_text(struct judging *j, const struct field_ref *ref, bool masked)
 
 		if (!field_read(j, ref, i, &reading))
 			continue;
-		text = masked ? mask(j, ref, reading.text) : reading.text;
+		text = reading.text.at == NULL ? number_text(j, ref, reading.number) :
+		    masked ? mask(j, ref, reading.text) : reading.text;
 		if (count == 1)
 			return text;
 		if (all.len > 0)

@@ -16,6 +16,7 @@ struct judging {
 	struct rules_state    *state;
 	struct rules_facts     facts;   /* a copy, to be changed */
 	struct view            unit;    /* with its line ends */
+	struct view            reply_text;      /* put together; .at NULL: not yet */
 	struct view            recipient;       /* what facts.recipients points to once a rule set it */
 	struct arena          *arena;
 	struct step           *steps;
@@ -26,7 +27,7 @@ struct judging {
 
 /* fields.c: a field's value. */
 struct reading {
-	struct view    text;            /* TYPE_TEXT; others: as they are written */
+	struct view    text;            /* .at NULL: a number, which has none of its own */
 	uint64_t       number;
 	struct address address;
 };
