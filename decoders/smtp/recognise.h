@@ -10,6 +10,9 @@
 
 #include "decoders/view.h"
 
+/* With so many octets of a side the answer is never UNKNOWN: more need not be kept. */
+#define SMTP_GUESS_ENOUGH 4096
+
 enum smtp_guess {
 	SMTP_GUESS_UNKNOWN,     /* too little so far */
 	SMTP_GUESS_YES,
@@ -25,7 +28,14 @@ struct smtp_guess_facts {
 	uint16_t    a_port, b_port;
 };
 
-/* *a_is_client is set with YES and TLS: by SYN, else by who says 220, else by port, else by the lines' shape. */
+/*
+ * *a_is_client is set with YES and TLS: by SYN, else by who says 220, else by port, else by the
+ * lines' shape. To be asked whenever a side has said more, until the answer is not UNKNOWN; a
+ * connection that ends with UNKNOWN has shown nothing of SMTP.
+ */
 enum smtp_guess smtp_recognise(const struct smtp_guess_facts *facts, bool *a_is_client);
+
+/* Ports where SMTP is at home: 25, 465, 587; 24 (LMTP), 366, 2525. There a greeting alone is enough. */
+bool smtp_port_is_usual(uint16_t port);
 
 #endif
