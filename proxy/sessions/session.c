@@ -128,8 +128,21 @@ session_judge(struct session *s, struct passage *p, const struct rules_facts *fa
 }
 
 static void
+spent_free(struct session *s)
+{
+	struct pending *pending;
+
+	while ((pending = s->spent) != NULL) {
+		s->spent = pending->next;
+		arena_clear(&pending->arena);
+		free(pending);
+	}
+}
+
+static void
 call_begins(struct session *s, uint64_t time_us, struct plan *plan)
 {
+	spent_free(s);
 	arena_empty(s->config->arena);
 	plan->segments = 0;
 	plan->used = 0;
@@ -467,13 +480,14 @@ passage_restore(struct session *s, enum smtp_side from, struct passage *p, struc
 	}
 }
 
+/* The delay is over. What the plan got of the verdict lasts until the next call. */
 static void
-pending_free(struct direction *dir)
+pending_done(struct session *s, struct direction *dir)
 {
 	if (dir->pending == NULL)
 		return;
-	arena_clear(&dir->pending->arena);
-	free(dir->pending);
+	dir->pending->next = s->spent;
+	s->spent = dir->pending;
 	dir->pending = NULL;
 }
 
@@ -554,14 +568,14 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 			break;
 		}
 		if (p.held) {
-			pending_free(dir);
+			pending_done(s, dir);
 			note_free(s, p.note, false);
 			dir->held = true;
 			break;
 		}
 		unit_settles(s, from, &p);
 		injections_go_out(s);
-		pending_free(dir);
+		pending_done(s, dir);
 		rest = view_from(rest, p.unit.wire.len);
 		dir->octets += p.unit.wire.len;
 		forged_go_out(s);
@@ -622,12 +636,9 @@ session_resume(struct session *s, enum smtp_side from, uint64_t time_us, struct 
 	call_begins(s, time_us, plan);
 	if (dir->pending != NULL && dir->pending->passage.place == RULES_AT_CONNECT) {
 		struct passage p = dir->pending->passage;
-		struct pending *pending = dir->pending;
 
-		dir->pending = NULL;
+		pending_done(s, dir);
 		connect_goes_on(s, &p);
-		arena_clear(&pending->arena);
-		free(pending);
 		plan->other = true;
 	} else if (dir->pending != NULL) {
 		dir->pending->resumed = true;
@@ -715,7 +726,7 @@ session_end(struct session *s, uint64_t time_us)
 		cut_goes_on(s, side, VIEW_NONE, true);
 		if (s->from[side].pending != NULL)
 			note_free(s, s->from[side].pending->passage.note, false);
-		pending_free(&s->from[side]);
+		pending_done(s, &s->from[side]);
 		/* Half a unit was received if it was put out; what was kept back of it has gone nowhere. */
 		s->from[side].octets += s->from[side].ahead;
 	}
@@ -728,6 +739,7 @@ session_end(struct session *s, uint64_t time_us)
 	judge_close(s);
 	event_close(s);
 	rules_run_clear(&s->rules, s->number);
+	spent_free(s);
 	withheld_forget(s);
 	injections_forget(s);
 	while ((note = s->free_notes) != NULL) {

@@ -64,7 +64,8 @@ struct passage {
 
 /* A passage that a delay has stopped, with all that it borrows from the arena. */
 struct pending {
-	struct passage passage;
+	struct pending *next;                   /* of those that are spent */
+	struct passage  passage;
 	struct arena   arena;
 	bool           resumed;
 };
@@ -108,6 +109,7 @@ struct session {
 	struct kept_octets    injections;       /* for the server, once they would stand between commands */
 	struct auth_state    *auth;             /* NULL: no AUTH is going on */
 	struct note          *free_notes;
+	struct pending       *spent;            /* the plan borrows from them: they go with the next call */
 	struct cut           *cut[2];           /* a cut unit whose event waits for its end; owned */
 	char                 *helo, *user;      /* owned; NULL: none */
 	uint32_t             *findings;         /* by enum finding; owned; NULL: none yet */
