@@ -95,12 +95,6 @@ tls_opener_free(struct tls_opener *o)
 	free(o);
 }
 
-void
-tls_opener_skip(struct tls_opener *o)
-{
-	o->sequence++;
-}
-
 static void
 put_sequence(uint64_t sequence, unsigned char *octets)
 {
@@ -258,22 +252,32 @@ open_cbc(struct tls_opener *o, const unsigned char *header, struct view body, ch
 	return true;
 }
 
-bool
-tls_opener_open(struct tls_opener *o, const unsigned char *header, struct view body, char *room, uint8_t *type,
+static bool
+open_record(struct tls_opener *o, const unsigned char *header, struct view body, char *room, uint8_t *type,
     struct view *content)
 {
-	bool opened;
-
 	*type = header[0];
-	ERR_set_mark();
 	if (o->bulk->way == TLS_CBC)
-		opened = open_cbc(o, header, body, room, content);
-	else if (o->version >= TLS_1_3)
-		opened = open_1_3(o, header, body, room, type, content);
-	else
-		opened = open_1_2(o, header, body, room, content);
-	ERR_pop_to_mark();
-	if (opened)
+		return open_cbc(o, header, body, room, content);
+	if (o->version >= TLS_1_3)
+		return open_1_3(o, header, body, room, type, content);
+	return open_1_2(o, header, body, room, content);
+}
+
+bool
+tls_opener_open(struct tls_opener *o, unsigned missing, const unsigned char *header, struct view body, char *room,
+    uint8_t *type, struct view *content)
+{
+	uint64_t next = o->sequence;
+	bool     opened = false;
+
+	ERR_set_mark();
+	while (!opened && o->sequence <= next + missing) {
+		opened = open_record(o, header, body, room, type, content);
 		o->sequence++;
+	}
+	ERR_pop_to_mark();
+	if (!opened)
+		o->sequence = next;
 	return opened;
 }

@@ -16,13 +16,12 @@ struct tls_opener *tls_opener_new(const struct tls_suite *suite, uint16_t versio
 void tls_opener_free(struct tls_opener *opener);
 
 /*
- * Opens the next record, given its header of 5 octets and its body. *content is in room, which
- * has as many octets as the body; *type is what it is (in 1.3 another than the header's).
- * False: it was not sealed with these keys, and the next may be tried as if this had not been.
+ * Opens a record, given its header of 5 octets and its body: the next one, or, where some are
+ * missing, one of the so many behind it. *content is in room, which has as many octets as the
+ * body; *type is what it is (in 1.3 another than the header's). False: it was not sealed with
+ * these keys, and another may be tried as if this had not been.
  */
-bool tls_opener_open(struct tls_opener *opener, const unsigned char *header, struct view body, char *room,
-    uint8_t *type, struct view *content);
-/* The next record is not there: count on. */
-void tls_opener_skip(struct tls_opener *opener);
+bool tls_opener_open(struct tls_opener *opener, unsigned missing, const unsigned char *header, struct view body,
+    char *room, uint8_t *type, struct view *content);
 
 #endif

@@ -16,6 +16,11 @@
 
 #define ALERT_FATAL 2
 
+/* Behind a gap: so many records are at most thought to be missing, and so many wrong ones tried. */
+#define MISSING_MAX  256u
+#define FAILURES_MAX 64u
+#define RECORD_MIN   (5u + 1u + 17u)
+
 struct tls_reader *
 tls_reader_new(const struct tls_keylog *log)
 {
@@ -76,14 +81,34 @@ tls_reader_feed(struct tls_reader *r, enum tls_side from, struct view octets)
 	r->fed = octets;
 }
 
+/*
+ * Records that were opened so far can be again behind a gap: the next header is looked for,
+ * and opened by the numbers that it may have. In 1.0 each record needs the one before it.
+ */
+static bool
+can_seek(const struct tls_reader *r, const struct tls_party *p)
+{
+	return p->opener != NULL && p->opened && p->up && r->version > TLS_1_0;
+}
+
 void
 tls_reader_gap(struct tls_reader *r, enum tls_side from, uint64_t count)
 {
 	struct tls_party *p = &r->party[from];
+	uint64_t missing = p->missing + count / RECORD_MIN + 2;
 
 	tls_reader_feed(r, from, VIEW_NONE);
-	if (count > 0 && !p->over && !p->lost)
+	if (count == 0 || p->over || p->lost)
+		return;
+	if (!can_seek(r, p)) {
 		lose(r, from);
+		return;
+	}
+	p->seeking = true;
+	p->missing = (uint16_t)(missing < MISSING_MAX ? missing : MISSING_MAX);
+	p->opaque += p->frames.held.len;
+	tls_frames_clear(&p->frames);
+	tls_messages_clear(&p->messages);
 }
 
 /* Whether records of this type are encrypted now. */
@@ -128,13 +153,21 @@ open_record(struct tls_reader *r, enum tls_side from, struct view body, uint8_t 
 {
 	struct tls_party *p = &r->party[from];
 
-	if (tls_opener_open(p->opener, p->frames.header, body, r->room, type, content)) {
+	if (p->opener != NULL &&
+	    tls_opener_open(p->opener, p->missing, p->frames.header, body, r->room, type, content)) {
 		r->changed = r->changed || !r->facts.decrypting;
 		r->facts.decrypting = p->opened = true;
+		p->missing = 0;
+		p->seeking = false;
 		return true;
 	}
 	if (tls_frames_type(&p->frames) == TLS_APPLICATION_DATA)
 		p->opaque += body.len;
+	if (p->seeking) {
+		if (++p->failures > FAILURES_MAX)
+			lose(r, from);
+		return false;
+	}
 	/* Early data has keys of its own, which are not read here: what comes behind it has these. */
 	if (!p->early || p->opened || !tls_reader_is_1_3(r))
 		tls_party_close(r, from);
@@ -202,6 +235,39 @@ note_established(struct tls_reader *r)
 	r->changed = true;
 }
 
+/* Behind a gap no more than a whole header of application data is taken for one. */
+static bool
+is_sought(const struct tls_reader *r, const struct tls_party *p)
+{
+	return p->frames.done > 0 || (p->frames.header[0] == TLS_APPLICATION_DATA && p->frames.length > 1 &&
+	    p->frames.header[2] == (tls_reader_is_1_3(r) ? TLS_1_2 & 0xff : r->version & 0xff));
+}
+
+/* Takes the header of the next record; false: it is not whole yet, or there is none. */
+static bool
+step_to_body(struct tls_reader *r, struct tls_party *p)
+{
+	switch (tls_frames_header(&p->frames, &r->fed)) {
+	case TLS_FRAME_MORE:
+		return false;
+	case TLS_FRAME_HEADER:
+		if (!p->seeking || is_sought(r, p))
+			return true;
+		p->opaque += tls_frames_shift(&p->frames, &r->fed);
+		return false;
+	case TLS_FRAME_BAD:
+		if (p->seeking) {
+			p->opaque += tls_frames_shift(&p->frames, &r->fed);
+			return false;
+		}
+		r->not_tls += p->frames.header_len;
+		p->over = true;
+		tls_party_close(r, r->from);
+		return false;
+	}
+	return false;
+}
+
 /* Looks at the next piece of what was fed; false: there is none. */
 static bool
 step(struct tls_reader *r)
@@ -209,41 +275,28 @@ step(struct tls_reader *r)
 	struct tls_party *p = &r->party[r->from];
 	enum tls_content  type;
 	struct view       body;
+	int               whole;
 
 	if (r->fed.len == 0)
 		return false;
-	if (!p->over && !p->lost) {
-		switch (tls_frames_header(&p->frames, &r->fed)) {
-		case TLS_FRAME_MORE:
-			return false;
-		case TLS_FRAME_HEADER:
-			break;
-		case TLS_FRAME_BAD:
-			r->not_tls += p->frames.header_len;
-			p->over = true;
-			tls_party_close(r, r->from);
-			break;
-		}
-	}
 	if (p->over || p->lost) {
 		*(p->over ? &r->not_tls : &p->opaque) += r->fed.len;
 		r->fed = view_from(r->fed, r->fed.len);
 		return true;
 	}
+	if (!step_to_body(r, p))
+		return true;
 	type = tls_frames_type(&p->frames);
-	if (!is_looked_into(r, p, type)) {
+	if (p->frames.done == 0)
+		p->looked_into = is_looked_into(r, p, type);
+	if (!p->looked_into) {
 		note_sealed(r, p, type, tls_frames_skip(&p->frames, &r->fed));
 	} else {
-		switch (tls_frames_body(&p->frames, &r->fed, &body)) {
-		case 1:
+		whole = tls_frames_body(&p->frames, &r->fed, &body);
+		if (whole == 1)
 			read_record(r, r->from, body);
-			break;
-		case -1:
+		else if (whole == -1)
 			lose(r, r->from);
-			break;
-		default:
-			break;
-		}
 	}
 	note_established(r);
 	return true;

@@ -116,6 +116,26 @@ tls_frames_skip(struct tls_frames *f, struct view *octets)
 	return n;
 }
 
+size_t
+tls_frames_shift(struct tls_frames *f, struct view *octets)
+{
+	size_t dropped = 0;
+
+	if (f->header_len == 0) {
+		*octets = view_from(*octets, 1);
+		return 1;
+	}
+	for (bool possible = false; !possible;) {
+		dropped++;
+		f->header_len--;
+		memmove(f->header, f->header + 1, f->header_len);
+		possible = true;
+		for (unsigned at = 0; at < f->header_len; at++)
+			possible = possible && header_octet_is_possible(f->header, at);
+	}
+	return dropped;
+}
+
 void
 tls_frames_clear(struct tls_frames *f)
 {

@@ -54,6 +54,11 @@ enum tls_framing tls_frames_header(struct tls_frames *frames, struct view *octet
 int tls_frames_body(struct tls_frames *frames, struct view *octets, struct view *body);
 /* Steps over the body as far as it is there; returns how many octets of it were. */
 size_t tls_frames_skip(struct tls_frames *frames, struct view *octets);
+/*
+ * Behind a gap: what was taken of a header is none. Drops octets of it, or the first of octets,
+ * until what is left may begin one; returns how many.
+ */
+size_t tls_frames_shift(struct tls_frames *frames, struct view *octets);
 void tls_frames_clear(struct tls_frames *frames);
 
 static inline enum tls_content

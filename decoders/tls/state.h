@@ -18,11 +18,15 @@ struct tls_party {
 	uint8_t             secret_len;
 	uint32_t            sealed_octets;      /* 1.3, not decrypted: as far as they matter for up */
 	uint64_t            opaque;     /* octets that are not told yet */
+	uint16_t            missing;    /* records, at most, of a gap behind which the next one is looked for */
+	uint16_t            failures;   /* of what looked like one there */
+	bool                seeking;    /* that is so now */
+	bool                looked_into;        /* the present record is, and not stepped over */
 	bool                sealed;     /* what it sends is encrypted by now */
 	bool                opened;     /* some of it was decrypted */
 	bool                in_application;     /* 1.3: by the keys of application data */
 	bool                up;         /* it has sent its Finished, or application data */
-	bool                lost;       /* octets are missing: where records begin is not known */
+	bool                lost;       /* octets are missing: where records begin is not known any more */
 	bool                over;       /* what it sends is not TLS */
 	bool                early;      /* the client offers early data (RFC 8446 4.2.10) */
 };

@@ -59,7 +59,10 @@ void tls_reader_free(struct tls_reader *reader);
 
 /* The next octets of a side, cut anywhere. Borrowed: call tls_reader_next until it says false. */
 void tls_reader_feed(struct tls_reader *reader, enum tls_side from, struct view octets);
-/* So many octets are missing: decryption of that side cannot go on. */
+/*
+ * So many octets are missing (call tls_reader_next here, too). What follows is opaque: to the
+ * end, or, where decryption was under way, to the next record that can be opened.
+ */
 void tls_reader_gap(struct tls_reader *reader, enum tls_side from, uint64_t count);
 bool tls_reader_next(struct tls_reader *reader, enum tls_side *from, struct tls_news *news);
 

@@ -52,17 +52,6 @@ static const struct tls_talk_setup setups[] = {
 /* Pieces of 1 to so many octets; 0: as they were sent. */
 static const size_t cuts[] = {0, 1, 3, 50, 1460, 5000};
 
-static struct tls_keylog *
-keylog_of(const struct tls_talk *talk)
-{
-	struct tls_keylog *log = tls_keylog_new();
-	size_t             bad;
-
-	tls_keylog_add(log, (struct view){talk->keylog.octets, talk->keylog.len}, &bad);
-	ck_assert_uint_eq(bad, 0);
-	return log;
-}
-
 /* Everything that was said is heard; nothing is left over. */
 static void
 assert_heard(const struct tls_talk *talk, const struct tls_heard *heard)
@@ -74,13 +63,6 @@ assert_heard(const struct tls_talk *talk, const struct tls_heard *heard)
 		ck_assert_uint_eq(heard->opaque[side], 0);
 		ck_assert_uint_eq(heard->not_tls[side], 0);
 	}
-}
-
-static void
-hear_all(const struct tls_talk *talk, size_t cut, struct tls_heard *heard, struct tls_reader *reader)
-{
-	for (size_t i = 0; i < talk->count; i++)
-		tls_heard_feed(heard, reader, talk->pieces[i].from, talk->pieces[i].octets, talk->pieces[i].len, cut);
 }
 
 static void
@@ -102,7 +84,7 @@ START_TEST(everything_is_heard)
 {
 	const struct tls_talk_setup *setup = &setups[_i];
 	struct tls_talk   *talk = tls_talk_new(setup);
-	struct tls_keylog *log = keylog_of(talk);
+	struct tls_keylog *log = tls_talk_keylog(talk, NULL);
 
 	a_session(talk);
 	for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
@@ -110,7 +92,7 @@ START_TEST(everything_is_heard)
 		const struct tls_facts *facts = tls_reader_facts(reader);
 		struct tls_heard heard = {.hellos = 0};
 
-		hear_all(talk, cuts[i], &heard, reader);
+		tls_heard_talk(&heard, reader, talk, cuts[i]);
 		assert_heard(talk, &heard);
 		ck_assert(facts->established);
 		ck_assert(facts->decrypting);
@@ -129,14 +111,210 @@ START_TEST(everything_is_heard)
 }
 END_TEST
 
+/* Reads the talk with a key log in several ways of cutting; all must hear everything. */
+static void
+assert_all_is_heard(const struct tls_talk *talk)
+{
+	struct tls_keylog *log = tls_talk_keylog(talk, NULL);
+
+	for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
+		struct tls_reader *reader = tls_reader_new(log);
+		struct tls_heard heard = {.hellos = 0};
+
+		tls_heard_talk(&heard, reader, talk, cuts[i]);
+		assert_heard(talk, &heard);
+		tls_heard_clear(&heard);
+		tls_reader_free(reader);
+	}
+	tls_keylog_free(log);
+}
+
+START_TEST(keys_are_updated)
+{
+	static const char *const ciphers[] = {
+		"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"
+	};
+	struct tls_talk_setup setup = {.version = TLS1_3_VERSION, .cipher = ciphers[_i]};
+	struct tls_talk *talk = tls_talk_new(&setup);
+
+	for (int i = 0; i < 3; i++) {
+		tls_talk_say_much(talk, TLS_CLIENT, 100);
+		tls_talk_update_key(talk, TLS_CLIENT, i == 1);
+		tls_talk_say_much(talk, TLS_SERVER, 17000);
+		tls_talk_update_key(talk, TLS_SERVER, i == 2);
+		tls_talk_update_key(talk, TLS_SERVER, false);
+		tls_talk_say_much(talk, TLS_CLIENT, 300);
+	}
+	assert_all_is_heard(talk);
+	tls_talk_free(talk);
+}
+END_TEST
+
+START_TEST(agreed_anew)
+{
+	static const char *const ciphers[] = {"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-SHA"};
+	struct tls_talk_setup setup = {.version = TLS1_2_VERSION, .cipher = ciphers[_i], .sni = "mx.example.net"};
+	struct tls_talk *talk = tls_talk_new(&setup);
+
+	tls_talk_say(talk, TLS_SERVER, "220 before\r\n", 12);
+	tls_talk_renegotiate(talk);
+	tls_talk_say(talk, TLS_CLIENT, "EHLO after\r\n", 12);
+	tls_talk_say(talk, TLS_SERVER, "250 after\r\n", 11);
+	assert_all_is_heard(talk);
+	tls_talk_free(talk);
+}
+END_TEST
+
+/* Early data has keys of its own, which are not read: what comes behind it has all the same. */
+START_TEST(early_data_is_stepped_over)
+{
+	struct tls_talk_setup setup = {.version = TLS1_3_VERSION, .resume = true, .early = true};
+	struct tls_talk   *talk = tls_talk_new(&setup);
+	struct tls_keylog *log = tls_talk_keylog(talk, NULL);
+
+	tls_talk_say(talk, TLS_SERVER, "220 mx.example.net\r\n", 20);
+	tls_talk_say(talk, TLS_CLIENT, "QUIT\r\n", 6);
+	for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
+		struct tls_reader *reader = tls_reader_new(log);
+		struct tls_heard heard = {.hellos = 0};
+
+		tls_heard_talk(&heard, reader, talk, cuts[i]);
+		ck_assert_uint_eq(heard.said[TLS_SERVER].len, 20);
+		ck_assert_uint_eq(heard.said[TLS_CLIENT].len, 6);
+		ck_assert_mem_eq(heard.said[TLS_CLIENT].octets, "QUIT\r\n", 6);
+		/* What was said early, and its end: each with its type and tag. */
+		ck_assert_uint_eq(heard.opaque[TLS_CLIENT], 18 + 17 + 4 + 17);
+		ck_assert_uint_eq(heard.opaque[TLS_SERVER], 0);
+		ck_assert(tls_reader_facts(reader)->decrypting);
+		tls_heard_clear(&heard);
+		tls_reader_free(reader);
+	}
+	tls_keylog_free(log);
+	tls_talk_free(talk);
+}
+END_TEST
+
+/* A key log that has not all: what of a side cannot be decrypted is counted, never made up. */
+static const struct {
+	int         version;
+	const char *labels;
+	bool        heard[2], decrypting;
+} partial[] = {
+	{TLS1_2_VERSION, "", {false, false}, false},
+	{TLS1_2_VERSION, "CLIENT_RANDOM", {true, true}, true},
+	{TLS1_3_VERSION, "", {false, false}, false},
+	{TLS1_3_VERSION, "CLIENT_HANDSHAKE_TRAFFIC_SECRET SERVER_HANDSHAKE_TRAFFIC_SECRET", {false, false}, false},
+	{TLS1_3_VERSION, "SERVER_HANDSHAKE_TRAFFIC_SECRET SERVER_TRAFFIC_SECRET_0", {false, true}, true},
+	{TLS1_3_VERSION, "CLIENT_HANDSHAKE_TRAFFIC_SECRET CLIENT_TRAFFIC_SECRET_0", {true, false}, true},
+	{TLS1_3_VERSION, "CLIENT_TRAFFIC_SECRET_0 SERVER_TRAFFIC_SECRET_0", {false, false}, false}
+};
+
+START_TEST(as_much_as_there_are_secrets_for)
+{
+	struct tls_talk_setup setup = {.version = partial[_i].version};
+	struct tls_talk   *talk = tls_talk_new(&setup);
+	struct tls_keylog *log = tls_talk_keylog(talk, partial[_i].labels);
+	struct tls_reader *reader = tls_reader_new(log);
+	struct tls_heard   heard = {.hellos = 0};
+
+	tls_talk_say_much(talk, TLS_SERVER, 200);
+	tls_talk_say_much(talk, TLS_CLIENT, 20000);
+	tls_heard_talk(&heard, reader, talk, 0);
+	for (int side = 0; side < 2; side++) {
+		ck_assert_uint_eq(heard.said[side].len, partial[_i].heard[side] ? talk->said[side].len : 0);
+		if (partial[_i].heard[side])
+			ck_assert_uint_eq(heard.opaque[side], 0);
+		else
+			ck_assert_uint_gt(heard.opaque[side], talk->said[side].len);
+	}
+	ck_assert(tls_reader_facts(reader)->established);
+	ck_assert_int_eq(tls_reader_facts(reader)->decrypting, partial[_i].decrypting);
+	tls_heard_clear(&heard);
+	tls_reader_free(reader);
+	tls_keylog_free(log);
+	tls_talk_free(talk);
+}
+END_TEST
+
+/* Secrets that are another connection's. */
+START_TEST(with_wrong_secrets)
+{
+	struct tls_talk_setup setup = {.version = _i == 0 ? TLS1_2_VERSION : TLS1_3_VERSION};
+	struct tls_talk   *talk = tls_talk_new(&setup);
+	struct tls_keylog *log;
+	struct tls_reader *reader;
+	struct tls_heard   heard = {.hellos = 0};
+
+	/* The first digit of every secret becomes another: it stands behind the last space of a line. */
+	for (size_t i = 0, at = 0; i < talk->keylog.len; i++) {
+		if (talk->keylog.octets[i] == ' ')
+			at = i + 1;
+		else if (talk->keylog.octets[i] == '\n')
+			talk->keylog.octets[at] = talk->keylog.octets[at] == '0' ? '1' : '0';
+	}
+	log = tls_talk_keylog(talk, NULL);
+	reader = tls_reader_new(log);
+	tls_talk_say_much(talk, TLS_SERVER, 200);
+	tls_talk_say_much(talk, TLS_CLIENT, 200);
+	tls_heard_talk(&heard, reader, talk, 0);
+	for (int side = 0; side < 2; side++) {
+		ck_assert_uint_eq(heard.said[side].len, 0);
+		ck_assert_uint_gt(heard.opaque[side], 200);
+	}
+	ck_assert(!tls_reader_facts(reader)->decrypting);
+	ck_assert(tls_reader_facts(reader)->established);
+	tls_heard_clear(&heard);
+	tls_reader_free(reader);
+	tls_keylog_free(log);
+	tls_talk_free(talk);
+}
+END_TEST
+
+/* Cut in two at every octet. */
+START_TEST(cut_at_every_octet)
+{
+	struct tls_talk_setup setup = {.version = _i == 0 ? TLS1_2_VERSION : TLS1_3_VERSION, .sni = "mx.example.net"};
+	struct tls_talk   *talk = tls_talk_new(&setup);
+	struct tls_keylog *log = tls_talk_keylog(talk, NULL);
+
+	tls_talk_say(talk, TLS_SERVER, "220 mx.example.net\r\n", 20);
+	tls_talk_say(talk, TLS_CLIENT, "QUIT\r\n", 6);
+	for (size_t piece = 0; piece < talk->count; piece++) {
+		for (size_t cut = 1; cut < talk->pieces[piece].len; cut++) {
+			struct tls_reader *reader = tls_reader_new(log);
+			struct tls_heard heard = {.hellos = 0};
+
+			for (size_t i = 0; i < talk->count; i++) {
+				const struct tls_talk_piece *p = &talk->pieces[i];
+				size_t first = i == piece ? cut : p->len;
+
+				tls_heard_feed(&heard, reader, p->from, p->octets, first, 0);
+				tls_heard_feed(&heard, reader, p->from, p->octets + first, p->len - first, 0);
+			}
+			assert_heard(talk, &heard);
+			tls_heard_clear(&heard);
+			tls_reader_free(reader);
+		}
+	}
+	tls_keylog_free(log);
+	tls_talk_free(talk);
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *suite = suite_create("tls decrypt");
 	TCase *tcase = tcase_create("tls decrypt");
 
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, 120);
 	tcase_add_loop_test(tcase, everything_is_heard, 0, sizeof setups / sizeof setups[0]);
+	tcase_add_loop_test(tcase, keys_are_updated, 0, 3);
+	tcase_add_loop_test(tcase, agreed_anew, 0, 2);
+	tcase_add_test(tcase, early_data_is_stepped_over);
+	tcase_add_loop_test(tcase, as_much_as_there_are_secrets_for, 0, sizeof partial / sizeof partial[0]);
+	tcase_add_loop_test(tcase, with_wrong_secrets, 0, 2);
+	tcase_add_loop_test(tcase, cut_at_every_octet, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return edge_run(suite);
 }

@@ -114,7 +114,7 @@ ctx_new(const struct tls_talk_setup *setup, enum tls_side side)
 	SSL_CTX_set_security_level(ctx, 0);
 	ck_assert_int_eq(SSL_CTX_set_min_proto_version(ctx, setup->version), 1);
 	ck_assert_int_eq(SSL_CTX_set_max_proto_version(ctx, setup->version), 1);
-	SSL_CTX_set_options(ctx, setup->options);
+	SSL_CTX_set_options(ctx, setup->options | SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
 	if (setup->cipher != NULL && setup->version == TLS1_3_VERSION)
 		ck_assert_int_eq(SSL_CTX_set_ciphersuites(ctx, setup->cipher), 1);
 	else if (setup->cipher != NULL)
@@ -125,12 +125,14 @@ ctx_new(const struct tls_talk_setup *setup, enum tls_side side)
 		certify(ctx);
 	if (side == TLS_CLIENT)
 		SSL_CTX_set_keylog_callback(ctx, keylog_line);
-	if (side == TLS_SERVER && setup->client_certificate)
+	if (side == TLS_SERVER && (setup->client_certificate || setup->demand))
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, any_certificate_will_do);
 	if (side == TLS_CLIENT && setup->verify)
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 	if (side == TLS_SERVER && setup->alpn != NULL)
 		SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, (void *)(uintptr_t)setup->alpn);
+	if (side == TLS_SERVER && setup->early)
+		SSL_CTX_set_max_early_data(ctx, 1000);
 	SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"talk", 4);
 	return ctx;
 }
@@ -182,6 +184,25 @@ shake_hands(struct tls_talk *talk)
 	settle(talk);
 }
 
+/* The client speaks before it has shaken hands, and the server listens (RFC 8446 2.3). */
+static void
+say_early(struct tls_talk *talk)
+{
+	char   room[100];
+	size_t len;
+
+	ck_assert_int_eq(SSL_write_early_data(talk->ssl[TLS_CLIENT], "EHLO early.example", 18, &len), 1);
+	transfer(talk, TLS_CLIENT);
+	ck_assert_int_eq(SSL_read_early_data(talk->ssl[TLS_SERVER], room, sizeof room, &len),
+	    SSL_READ_EARLY_DATA_SUCCESS);
+	ck_assert_uint_eq(len, 18);
+	transfer(talk, TLS_SERVER);
+	SSL_do_handshake(talk->ssl[TLS_CLIENT]);
+	transfer(talk, TLS_CLIENT);
+	ck_assert_int_eq(SSL_read_early_data(talk->ssl[TLS_SERVER], room, sizeof room, &len),
+	    SSL_READ_EARLY_DATA_FINISH);
+}
+
 static void
 meet(struct tls_talk *talk, const struct tls_talk_setup *setup, SSL_SESSION *session)
 {
@@ -197,6 +218,8 @@ meet(struct tls_talk *talk, const struct tls_talk_setup *setup, SSL_SESSION *ses
 	offer_protocols(talk->ssl[TLS_CLIENT], setup);
 	if (session != NULL)
 		ck_assert_int_eq(SSL_set_session(talk->ssl[TLS_CLIENT], session), 1);
+	if (session != NULL && setup->early)
+		say_early(talk);
 	shake_hands(talk);
 }
 
@@ -292,18 +315,50 @@ tls_talk_update_key(struct tls_talk *talk, enum tls_side from, bool ask_the_othe
 void
 tls_talk_renegotiate(struct tls_talk *talk)
 {
-	ck_assert_int_eq(SSL_renegotiate(talk->ssl[TLS_CLIENT]), 1);
-	shake_hands(talk);
-	for (int i = 0; i < 4; i++) {
-		char room[10];
+	char room[10];
 
+	ck_assert_int_eq(SSL_renegotiate(talk->ssl[TLS_CLIENT]), 1);
+	for (bool moved = true; moved;) {
+		SSL_do_handshake(talk->ssl[TLS_CLIENT]);
+		moved = transfer(talk, TLS_CLIENT);
 		/* The server answers a ClientHello where it reads. */
 		SSL_read(talk->ssl[TLS_SERVER], room, sizeof room);
-		transfer(talk, TLS_SERVER);
-		SSL_read(talk->ssl[TLS_CLIENT], room, sizeof room);
-		transfer(talk, TLS_CLIENT);
+		moved = transfer(talk, TLS_SERVER) || moved;
 	}
 	ERR_clear_error();
+	ck_assert(SSL_is_init_finished(talk->ssl[TLS_CLIENT]) && SSL_num_renegotiations(talk->ssl[TLS_CLIENT]) == 1);
+}
+
+/* Whether the line's label is among them. */
+static bool
+is_wanted(const char *line, const char *labels)
+{
+	size_t len = strcspn(line, " ");
+
+	for (const char *at = labels; *at != '\0'; at += strspn(at, " ")) {
+		if (strcspn(at, " ") == len && memcmp(at, line, len) == 0)
+			return true;
+		at += strcspn(at, " ");
+	}
+	return false;
+}
+
+struct tls_keylog *
+tls_talk_keylog(const struct tls_talk *talk, const char *labels)
+{
+	struct tls_keylog *log = tls_keylog_new();
+	size_t             bad;
+
+	for (size_t at = 0, len; at < talk->keylog.len; at += len) {
+		const char *line = talk->keylog.octets + at;
+
+		len = strcspn(line, "\n") + 1;
+		if (labels != NULL && !is_wanted(line, labels))
+			continue;
+		tls_keylog_add(log, (struct view){line, len}, &bad);
+		ck_assert_uint_eq(bad, 0);
+	}
+	return log;
 }
 
 void
@@ -343,6 +398,13 @@ tls_heard_feed(struct tls_heard *heard, struct tls_reader *reader, enum tls_side
 		free(copy);
 		at += n;
 	}
+}
+
+void
+tls_heard_talk(struct tls_heard *heard, struct tls_reader *reader, const struct tls_talk *talk, size_t cut)
+{
+	for (size_t i = 0; i < talk->count; i++)
+		tls_heard_feed(heard, reader, talk->pieces[i].from, talk->pieces[i].octets, talk->pieces[i].len, cut);
 }
 
 void

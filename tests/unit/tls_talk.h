@@ -19,7 +19,9 @@ struct tls_talk_setup {
 	const char *alpn;               /* what both ends speak; NULL: none */
 	const char *client_alpn;        /* what the client offers first, and the server does not speak */
 	bool        client_certificate;
+	bool        demand;             /* the server wants a certificate, and the client has none */
 	bool        verify;             /* the client refuses the certificate, as it knows no CA */
+	bool        early;              /* with resume: the client sends early data, which the server takes */
 	bool        resume;             /* say something, part, and meet again: only the second time is kept */
 };
 
@@ -55,6 +57,9 @@ void tls_talk_close(struct tls_talk *talk, enum tls_side from);
 void tls_talk_update_key(struct tls_talk *talk, enum tls_side from, bool ask_the_other);
 void tls_talk_renegotiate(struct tls_talk *talk);
 
+/* The client's key log, or only the lines that begin with one of these labels (a space between two). */
+struct tls_keylog *tls_talk_keylog(const struct tls_talk *talk, const char *labels);
+
 /* What a reader made of it. */
 struct tls_heard {
 	struct tls_talk_text said[2];
@@ -65,6 +70,8 @@ struct tls_heard {
 /* Has the octets read; cut: in pieces of 1 to so many octets (0: as they were sent). */
 void tls_heard_feed(struct tls_heard *heard, struct tls_reader *reader, enum tls_side from, const char *octets,
     size_t len, size_t cut);
+/* Has all of the talk read, in the order in which it was sent. */
+void tls_heard_talk(struct tls_heard *heard, struct tls_reader *reader, const struct tls_talk *talk, size_t cut);
 void tls_heard_clear(struct tls_heard *heard);
 
 /* Random numbers that are the same every time. */
