@@ -169,7 +169,7 @@ gre_strip(struct net_rest *rest)
 	if (type == ETHERTYPE_BRIDGED)
 		return net_ethernet_strip(rest);
 	if (type == ETHERTYPE_PPP_GRE)
-		return rest->octets.len == 0 ? NET_OTHER : net_ppp_strip(rest);
+		return rest->wire == 0 ? NET_OTHER : net_ppp_strip(rest);    /* an ACK alone */
 	return net_ethertype_strip(type, rest);
 }
 
