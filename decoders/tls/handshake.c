@@ -203,13 +203,15 @@ certificate(struct tls_reader *r, struct view message)
 	r->changed = true;
 }
 
-/* Its Finished: in 1.3 the first one ends the keys of the handshake. */
-static void
+/* Its Finished. True: in 1.3 the first one ends the keys of the handshake. */
+static bool
 finished(struct tls_reader *r, enum tls_side from)
 {
 	r->party[from].up = true;
-	if (tls_reader_is_1_3(r) && !r->party[from].in_application)
-		seal_by_application(r, from);
+	if (!tls_reader_is_1_3(r) || r->party[from].in_application)
+		return false;
+	seal_by_application(r, from);
+	return true;
 }
 
 /* What one message changes. True: the keys, and no message goes on over that (RFC 8446 5.1). */
@@ -230,8 +232,7 @@ read_message(struct tls_reader *r, enum tls_side from, enum tls_handshake_type t
 		certificate(r, message);
 		return false;
 	case TLS_FINISHED:
-		finished(r, from);
-		return tls_reader_is_1_3(r);
+		return finished(r, from);
 	case TLS_KEY_UPDATE:
 		if (!r->party[from].in_application)
 			return false;

@@ -18,7 +18,7 @@
 
 /* Behind a gap: so many records are at most thought to be missing, and so many wrong ones tried. */
 #define MISSING_MAX  256u
-#define FAILURES_MAX 64u
+#define FAILURES_MAX 16u
 #define RECORD_MIN   (5u + 1u + 17u)
 
 struct tls_reader *
@@ -91,11 +91,19 @@ can_seek(const struct tls_reader *r, const struct tls_party *p)
 	return p->opener != NULL && p->opened && p->up && r->version > TLS_1_0;
 }
 
+/* So many octets more may have been records. */
+static void
+note_missing(struct tls_party *p, uint64_t octets)
+{
+	uint64_t missing = p->missing + octets / RECORD_MIN + 2;
+
+	p->missing = (uint16_t)(missing < MISSING_MAX ? missing : MISSING_MAX);
+}
+
 void
 tls_reader_gap(struct tls_reader *r, enum tls_side from, uint64_t count)
 {
 	struct tls_party *p = &r->party[from];
-	uint64_t missing = p->missing + count / RECORD_MIN + 2;
 
 	tls_reader_feed(r, from, VIEW_NONE);
 	if (count == 0 || p->over || p->lost)
@@ -105,7 +113,7 @@ tls_reader_gap(struct tls_reader *r, enum tls_side from, uint64_t count)
 		return;
 	}
 	p->seeking = true;
-	p->missing = (uint16_t)(missing < MISSING_MAX ? missing : MISSING_MAX);
+	note_missing(p, count);
 	p->opaque += p->frames.held.len;
 	tls_frames_clear(&p->frames);
 	tls_messages_clear(&p->messages);
@@ -164,6 +172,7 @@ open_record(struct tls_reader *r, enum tls_side from, struct view body, uint8_t 
 	if (tls_frames_type(&p->frames) == TLS_APPLICATION_DATA)
 		p->opaque += body.len;
 	if (p->seeking) {
+		note_missing(p, body.len);
 		if (++p->failures > FAILURES_MAX)
 			lose(r, from);
 		return false;

@@ -45,6 +45,8 @@ static const struct tls_talk_setup setups[] = {
 	V13(.options = SSL_OP_NO_TICKET),
 	V13(.client_groups = "X25519:P-256", .server_groups = "P-256", .sni = "mx.example.net"),
 	V13(.client_certificate = true),
+	V13(.padding = 512),
+	V13(.cipher = "TLS_CHACHA20_POLY1305_SHA256", .padding = 16384),
 	V13(.resume = true),
 	V13(.cipher = "TLS_AES_256_GCM_SHA384", .resume = true, .options = SSL_OP_NO_TICKET)
 };

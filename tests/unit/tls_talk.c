@@ -119,6 +119,8 @@ ctx_new(const struct tls_talk_setup *setup, enum tls_side side)
 		ck_assert_int_eq(SSL_CTX_set_ciphersuites(ctx, setup->cipher), 1);
 	else if (setup->cipher != NULL)
 		ck_assert_int_eq(SSL_CTX_set_cipher_list(ctx, setup->cipher), 1);
+	if (setup->padding > 0)
+		ck_assert_int_eq(SSL_CTX_set_block_padding(ctx, setup->padding), 1);
 	if (groups != NULL)
 		ck_assert_int_eq(SSL_CTX_set1_groups_list(ctx, groups), 1);
 	if (side == TLS_SERVER || setup->client_certificate)

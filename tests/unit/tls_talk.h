@@ -15,6 +15,7 @@ struct tls_talk_setup {
 	const char *cipher;             /* OpenSSL's name; NULL: its choice */
 	uint64_t    options;            /* SSL_OP_... of both ends */
 	const char *client_groups, *server_groups;      /* NULL: OpenSSL's */
+	size_t      padding;            /* 1.3: records are padded to a multiple of it; 0: they are not */
 	const char *sni;                /* NULL: none */
 	const char *alpn;               /* what both ends speak; NULL: none */
 	const char *client_alpn;        /* what the client offers first, and the server does not speak */
