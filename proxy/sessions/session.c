@@ -290,8 +290,10 @@ connect_goes_on(struct session *s, struct passage *p)
 		steps_pause(s, SMTP_SERVER, p);
 		return;
 	}
-	if (p->held)
+	if (p->held) {
 		s->from[SMTP_SERVER].held = s->from[SMTP_CLIENT].held = true;
+		s->server = SERVER_REFUSED;     /* it will never be reached */
+	}
 	connect_settles(s, p);
 }
 
@@ -606,6 +608,9 @@ session_feed(struct session *s, enum smtp_side from, const char *octets, size_t 
 		return;
 	}
 	used = feed_units(s, from, (struct view){octets, len});
+	/* What is held never goes on: it need not be kept, and the end behind it must be seen. */
+	if (dir->held)
+		used = len;
 	/* What an interruption left may be several units. */
 	if (!s->over && !plan->again && !dir->interrupted)
 		put_ahead(s, from, (struct view){octets + used, len - used});
