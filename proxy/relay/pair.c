@@ -23,7 +23,9 @@ put(struct pair *pair, enum smtp_side to, const struct plan *plan, uint64_t now_
 {
 	struct leg *leg = &pair->leg[to];
 
-	if (leg->state == LEG_CONNECTING || (leg->state == LEG_OPEN && !leg->lost && !leg->fin_sent)) {
+	/* Before the server is dialled (a rule delays that) its octets wait, as they do while it is. */
+	if (leg->state == LEG_NONE || leg->state == LEG_CONNECTING ||
+	    (leg->state == LEG_OPEN && !leg->lost && !leg->fin_sent)) {
 		if (outlet_put(&leg->outlet, leg->fd, to, plan->segment, plan->segments, now_us,
 		    &pair->resumes[smtp_other_side(to)]) != 0)
 			is_broken(pair, to);
@@ -319,6 +321,9 @@ pair_settle(struct pair *pair, uint64_t now_us)
 		pair_end_stream(pair, SMTP_SERVER, now_us);
 	} while (!pair->over && is_due(pair));
 	pair->settling = false;
+	/* Nobody is left to talk to, whatever the session is waiting for. */
+	if (pair->leg[SMTP_CLIENT].state == LEG_GONE && pair->leg[SMTP_SERVER].state == LEG_GONE)
+		pair->over = true;
 	if (pair->over && pair_finish(pair, now_us)) {
 		pair_free(pair);
 		return;

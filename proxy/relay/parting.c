@@ -30,7 +30,7 @@ void
 pair_end_stream(struct pair *pair, enum smtp_side side, uint64_t now_us)
 {
 	struct leg *leg = &pair->leg[side];
-	bool out = leg->state == LEG_OPEN && (outlet_is_empty(&leg->outlet) || leg->lost);
+	bool out = outlet_is_empty(&leg->outlet) || leg->lost;
 
 	pair->reset_look_us[side] = 0;
 	if (pair->reset_by_us[side] != 0 && (out || now_us >= pair->reset_by_us[side])) {
@@ -77,7 +77,9 @@ pair_finish(struct pair *pair, uint64_t now_us)
 	for (int i = SMTP_CLIENT; i <= SMTP_SERVER; i++) {
 		struct leg *leg = &pair->leg[i];
 
-		if (leg->state != LEG_OPEN && leg->state != LEG_CONNECTING)
+		if (leg->state == LEG_NONE)
+			pair_lose(pair, (enum smtp_side)i, false);      /* what waited for it has no use */
+		if (leg->state == LEG_GONE)
 			continue;
 		if ((leg->state == LEG_CONNECTING || is_out(pair, leg, now_us)) &&
 		    !(leg->draining && leg->fin_sent) && pair->reset_by_us[i] == 0)
@@ -97,6 +99,7 @@ pair_free(struct pair *pair)
 {
 	struct worker *worker = pair->worker;
 
+	assert(pair->session == NULL);
 	leg_clear(&pair->leg[SMTP_CLIENT]);
 	leg_clear(&pair->leg[SMTP_SERVER]);
 	if (pair->armed_us != 0)

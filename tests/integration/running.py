@@ -70,10 +70,12 @@ class Program:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, fault, *_):
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        if fault is not None:
+            print("-- it said, on standard error:", *self.stderr.all()[-60:], sep="\n   ")
 
     def signal(self, number):
         self.process.send_signal(number)
