@@ -133,14 +133,14 @@ verdicts_hold_commands(struct session *s)
 }
 
 /*
- * PIPELINING was hidden: the server gets one command at a time, whatever the client does.
+ * PIPELINING was hidden, or offered for a server that lacks it: it gets one command at a time.
  * And it is not talked to before it has greeted (RFC 5321 4.3.1), although the client was.
  */
 bool
 verdicts_wait(struct session *s)
 {
-	smtp_keyword_set hidden = s->keywords[SMTP_SERVER] & ~s->keywords[SMTP_CLIENT];
-	bool one_by_one = smtp_keyword_in(hidden, SMTP_KEYWORD_PIPELINING) && smtp_dialogue_server_owes(&s->dialogue);
+	smtp_keyword_set differ = s->keywords[SMTP_SERVER] ^ s->keywords[SMTP_CLIENT];
+	bool one_by_one = smtp_keyword_in(differ, SMTP_KEYWORD_PIPELINING) && smtp_dialogue_server_owes(&s->dialogue);
 
 	return (one_by_one || server_is_to_greet(s)) && s->server == SERVER_OPEN && !s->from[SMTP_SERVER].eof &&
 	    smtp_dialogue_place(&s->dialogue, SMTP_CLIENT, NULL) == SMTP_COMMANDS;
