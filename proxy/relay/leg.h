@@ -10,7 +10,7 @@
 #ifndef RELAY_LEG_H
 #define RELAY_LEG_H
 
-#include "proxy/relay/loop.h"
+#include "proxy/loop.h"
 
 #include "proxy/relay/outlet.h"
 

@@ -339,8 +339,9 @@ pair_new(struct worker *worker, int fd, const union url_address *client, const s
 	struct pair *pair = calloc(1, sizeof *pair);
 	char text[URL_ADDRESS_MAX];
 	const struct url *server = upstreams_first(worker->upstreams);
-	struct session_ends ends = {&client->any, url_address_text(client, text), url_authority(server),
-	    url_authority(&listener->url), listener->lmtp || server->scheme == URL_LMTP};
+	struct session_ends ends = {.client = &client->any, .client_text = url_address_text(client, text),
+	    .server = url_authority(server), .listener = url_authority(&listener->url),
+	    .lmtp = listener->lmtp || server->scheme == URL_LMTP};
 	uint64_t now_us = worker_now(worker);
 	struct plan plan;
 

@@ -7,7 +7,7 @@
 #define RELAY_RESOLVER_H
 
 #include <ares.h>
-#include "proxy/relay/loop.h"
+#include "proxy/loop.h"
 
 struct resolver;
 struct query;

@@ -6,10 +6,10 @@
 #ifndef RELAY_WORKER_H
 #define RELAY_WORKER_H
 
-#include "proxy/relay/loop.h"
+#include "proxy/loop.h"
 
 #include "proxy/arena.h"
-#include "proxy/relay/rulebook.h"
+#include "proxy/sessions/rulebook.h"
 
 struct pair;
 struct listeners;

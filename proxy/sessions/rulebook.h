@@ -4,8 +4,8 @@
  * keeps the book that it began with, so one that was replaced (SIGHUP) lives on until its
  * last session has ended.
  */
-#ifndef RELAY_RULEBOOK_H
-#define RELAY_RULEBOOK_H
+#ifndef SESSIONS_RULEBOOK_H
+#define SESSIONS_RULEBOOK_H
 
 #include <stdio.h>
 

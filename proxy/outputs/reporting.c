@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The outputs of a run on its loop. */
-#include "proxy/relay/reporting.h"
+#include "proxy/outputs/reporting.h"
 
 #include <inttypes.h>
 
 #define FLUSH_US 20000  /* an event is to be in its file within 50 ms */
 
-static void
-flush_all(struct reporting *reporting)
+void
+reporting_flush(struct reporting *reporting)
 {
 	for (size_t i = 0; i < 2; i++) {
 		if (reporting->output[i] != NULL && output_waiting(reporting->output[i]))
@@ -25,7 +25,7 @@ flush_is_due(evutil_socket_t fd, short what, void *to)
 	(void)fd;
 	(void)what;
 	reporting->armed = false;
-	flush_all(reporting);
+	reporting_flush(reporting);
 }
 
 /* An idle program sleeps: the timer runs only while something waits. */
@@ -35,7 +35,7 @@ put(void *to, const struct event *event)
 	struct reporting *reporting = to;
 
 	reporting->all.put(reporting->all.to, event);
-	if (reporting->armed)
+	if (reporting->armed || !reporting->has_loop)
 		return;
 	reporting->armed = true;
 	evtimer_add(&reporting->timer, &reporting->flush_after);
@@ -75,7 +75,9 @@ reporting_open(struct reporting *reporting, const struct options *options, struc
 		fanout_add(&reporting->fanout, output_sink(reporting->output[1]));
 	}
 	reporting->all = fanout_sink(&reporting->fanout);
-	evtimer_assign(&reporting->timer, base, flush_is_due, reporting);
+	reporting->has_loop = base != NULL;
+	if (base != NULL)
+		evtimer_assign(&reporting->timer, base, flush_is_due, reporting);
 	return true;
 }
 

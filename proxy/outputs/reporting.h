@@ -3,14 +3,14 @@
  * The outputs of a run on its loop: opened as the options say, given each event, flushed
  * soon after, closed with a word about what was lost.
  */
-#ifndef RELAY_REPORTING_H
-#define RELAY_REPORTING_H
+#ifndef OUTPUTS_REPORTING_H
+#define OUTPUTS_REPORTING_H
 
 #include "proxy/options.h"
 #include "proxy/outputs/fanout.h"
 #include "proxy/outputs/output.h"
 #include "proxy/outputs/summary.h"
-#include "proxy/relay/loop.h"
+#include "proxy/loop.h"
 
 struct reporting {
 	const struct options *options;
@@ -20,14 +20,20 @@ struct reporting {
 	struct event_sink     all;              /* fanout's */
 	struct loop_event     timer;
 	struct timeval        flush_after;
-	bool                  armed;
+	bool                  armed, has_loop;
 };
 
-/* Borrows options and base. False: an output cannot be opened; it was said on stderr. Close it either way. */
+/*
+ * Borrows options and base (NULL: call reporting_flush now and then). False: an output cannot be
+ * opened; it was said on stderr. Close it either way.
+ */
 bool reporting_open(struct reporting *reporting, const struct options *options, struct event_base *base);
 
 /* Where the sessions' events go. */
 struct event_sink reporting_sink(struct reporting *reporting);
+
+/* Writes what waits now. */
+void reporting_flush(struct reporting *reporting);
 
 /* SIGUSR1: files are closed and opened again by their names. */
 void reporting_reopen(struct reporting *reporting);

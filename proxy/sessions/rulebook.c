@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Rules in force, and what they came to. */
-#include "proxy/relay/rulebook.h"
+#include "proxy/sessions/rulebook.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * libevent, with its struct event under another name: sessions/event.h has one too, which is
- * what happened in a session. All of the relay includes libevent by this file alone.
+ * what happened in a session. All includes of libevent are by this file.
  */
-#ifndef RELAY_LOOP_H
-#define RELAY_LOOP_H
+#ifndef PROXY_LOOP_H
+#define PROXY_LOOP_H
 
 #define event loop_event
 #include <event2/event.h>
