@@ -66,6 +66,12 @@
 	"In a multi-line reply every line must carry the same code. Clients differ in which one they believe, " \
 	"the first or the last, so one may take for a success what another takes for a refusal. smtpscope " \
 	"shows the code of the last line. The usual cause is a filter that replaced one line of a reply."
+#define RSP_MISSING_WORDS \
+	"commands were not answered", \
+	"A later reply can answer one command only, and it is not the one whose turn it was: the replies in " \
+	"front of it never came, or are missing from the capture. Pairing goes on from that reply; which of " \
+	"the commands before it were carried out cannot be told. A client that waits for them gives up after " \
+	"the timeouts of RFC 5321 4.5.3.2."
 #define RSP_UNSOLICITED_WORDS \
 	"a reply that answers no command", \
 	"Every command has exactly one reply, and this one has no command. A client that does not notice " \
@@ -91,6 +97,27 @@
 	"Besides programs that send spam, a proxy or firewall that hides the keyword from one side alone is a " \
 	"common cause."
 
+#define CAP_GAP_WORDS \
+	"octets are missing from the capture", \
+	"The other end acknowledged octets that the capture does not have: the capturing host dropped " \
+	"packets, the packets were cut (snaplen), or took another way. Decoding takes up behind the gap; what " \
+	"depends on the missing part is marked unsure. Capture with a larger buffer (tcpdump -B) and whole " \
+	"packets (-s 0)."
+#define CAP_MIDSTREAM_WORDS \
+	"the capture begins inside the session", \
+	"There is no SYN, so the start of the dialogue is not known: neither the greeting nor what EHLO " \
+	"offered, nor perhaps a mail transaction that was under way. Decoding begins at the first line that " \
+	"can be told."
+#define CAP_ONESIDE_WORDS \
+	"only one side of the session is in the capture", \
+	"All octets of one end are missing: the two directions took different ways (asymmetric routing), or " \
+	"the filter of the capture let one pass. Commands without replies, or replies without commands, " \
+	"are shown as they are."
+#define CAP_OVERLAP_WORDS \
+	"octets were sent twice with different contents", \
+	"Two segments cover the same place of the stream and differ. The first that was seen is decoded; the " \
+	"receiver may have taken the other. A correct TCP sends the same octets again, so this is a broken " \
+	"middlebox or somebody who wants a monitor to see something else than the receiver."
 static const struct finding_entry entries[FINDING_COUNT] = {
 #define X(name, id, severity, security, side, reference) \
 	[FINDING_##name] = {id, FINDING_##severity, FINDING_##side, security, reference, name##_WORDS},

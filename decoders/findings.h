@@ -25,10 +25,15 @@ enum finding_side { FINDING_CLIENT, FINDING_SERVER, FINDING_NETWORK, FINDING_EIT
 	X(CMD_PENDING,       "cmd.pending",       WARNING, true,  CLIENT, "RFC 2920 3.1") \
 	X(RSP_SYNTAX,        "rsp.syntax",        ERROR,   false, SERVER, "RFC 5321 4.2") \
 	X(RSP_CODE_CHANGE,   "rsp.code-change",   ERROR,   false, SERVER, "RFC 5321 4.2.1") \
+	X(RSP_MISSING,       "rsp.missing",       WARNING, false, SERVER, "RFC 5321 4.5.3.2") \
 	X(RSP_UNSOLICITED,   "rsp.unsolicited",   ERROR,   true,  SERVER, "RFC 5321 4.2") \
 	X(RSP_421,           "rsp.421",           NOTE,    false, SERVER, "RFC 5321 3.8") \
 	X(PIPE_EARLY_TALK,   "pipe.early-talk",   WARNING, true,  CLIENT, "RFC 5321 4.3.1") \
-	X(PIPE_UNOFFERED,    "pipe.unoffered",    WARNING, true,  CLIENT, "RFC 2920 3.1")
+	X(PIPE_UNOFFERED,    "pipe.unoffered",    WARNING, true,  CLIENT, "RFC 2920 3.1") \
+	X(CAP_GAP,           "cap.gap",           WARNING, false, NETWORK, "RFC 9293 3.4") \
+	X(CAP_MIDSTREAM,     "cap.midstream",     NOTE,    false, NETWORK, "RFC 9293 3.5") \
+	X(CAP_ONESIDE,       "cap.oneside",       NOTE,    false, NETWORK, "RFC 9293 3.4") \
+	X(CAP_OVERLAP,       "cap.overlap",       WARNING, true,  NETWORK, "RFC 9293 3.4")
 
 enum finding {
 #define X(id, ...) FINDING_##id,

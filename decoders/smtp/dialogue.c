@@ -527,6 +527,14 @@ smtp_dialogue_abandon_content(struct smtp_dialogue *d)
 }
 
 void
+smtp_dialogue_secured(struct smtp_dialogue *d)
+{
+	d->handover = d->opaque = false;
+	d->client_spoke = true;
+	d->auth_seen = false;
+}
+
+void
 smtp_dialogue_give_up(struct smtp_dialogue *d)
 {
 	d->opaque = true;

@@ -217,11 +217,15 @@ void smtp_dialogue_gap(struct smtp_dialogue *d, enum smtp_side from, uint64_t oc
 /* The capture begins inside the session: there is no greeting to come, nor is a line's start known. */
 void smtp_dialogue_midstream(struct smtp_dialogue *d);
 
+/* TLS is up and its octets are readable: what follows is decoded again (RFC 3207 4.2). */
+void smtp_dialogue_secured(struct smtp_dialogue *d);
+
 /*
  * The client's next octets are undecided and the reply that decides is missing: the code
  * that it must have had, by their shape (354, 334, 220; 500 where they are a command again).
  * 0: it may still come, or more octets are needed. smtp_dialogue_presumed settles it.
  */
+bool smtp_dialogue_is_unsure(const struct smtp_dialogue *d);   /* since a gap: pairing may be off */
 uint16_t smtp_dialogue_presume(struct smtp_dialogue *d, const char *octets, size_t len);
 void smtp_dialogue_presumed(struct smtp_dialogue *d, uint16_t code);
 

@@ -315,6 +315,7 @@ smtp_dialogue_feed(struct smtp_dialogue *d, enum smtp_side from, const char *oct
     uint64_t time_us, struct smtp_unit *unit)
 {
 	struct smtp_stream *stream = &d->stream[from];
+	bool unsure = d->unsure;
 
 	if (!stream->started && (len > 0 || stream->unsettled == 0)) {
 		stream->started_us = time_us;
@@ -324,7 +325,10 @@ smtp_dialogue_feed(struct smtp_dialogue *d, enum smtp_side from, const char *oct
 				client_begins(d, stream);
 		}
 	}
-	return from == SMTP_CLIENT ? feed_client(d, octets, len, unit) : feed_server(d, octets, len, unit);
+	if (!(from == SMTP_CLIENT ? feed_client(d, octets, len, unit) : feed_server(d, octets, len, unit)))
+		return false;
+	unit->marks |= unsure ? SMTP_MARK_UNSURE : 0;
+	return true;
 }
 
 bool

@@ -132,6 +132,7 @@ void
 smtp_dialogue_gap(struct smtp_dialogue *d, enum smtp_side from, uint64_t octets)
 {
 	struct smtp_stream *stream = &d->stream[from];
+	struct smtp_exchange *greeting = smtp_queue_nth(&d->queue, 0);
 
 	if (d->opaque)
 		return;
@@ -141,6 +142,9 @@ smtp_dialogue_gap(struct smtp_dialogue *d, enum smtp_side from, uint64_t octets)
 	stream->rest = 0;
 	stream->started = false;
 	if (from == SMTP_SERVER) {
+		/* The first octets that a server sends are its greeting. */
+		if (greeting != NULL && greeting->kind == SMTP_GREETING && greeting->forwarded)
+			greeting->client_is_owed = greeting->server_owes = 0;
 		d->lost[SMTP_SERVER] = true;
 		d->presume = d->undecided;
 		return;
@@ -183,4 +187,10 @@ smtp_dialogue_presume(struct smtp_dialogue *d, const char *octets, size_t len)
 	if (smtp_line_has_verb((struct view){octets, lf != NULL ? (size_t)(lf - octets) + 1 : len}))
 		return 500;
 	return e->verb == SMTP_DATA ? 354 : e->verb == SMTP_AUTH ? 334 : 220;
+}
+
+bool
+smtp_dialogue_is_unsure(const struct smtp_dialogue *d)
+{
+	return d->unsure;
 }

@@ -41,6 +41,9 @@ client_hello(struct tls_reader *r, struct view message)
 		return;
 	memcpy(r->client_random, hello.random.at, sizeof r->client_random);
 	r->have_client_random = true;
+	for (unsigned which = TLS_MASTER_SECRET; which <= TLS_SERVER_TRAFFIC_SECRET; which++)
+		r->facts.known = r->facts.known || tls_keylog_find(r->log,
+		    (struct view){(const char *)r->client_random, sizeof r->client_random}, which).at != NULL;
 	r->party[TLS_CLIENT].early = hello.early_data;
 	keep(r, &r->facts.sni, hello.sni);
 	keep(r, &r->facts.alpn, hello.alpn);

@@ -33,6 +33,7 @@ struct tls_facts {
 	struct view cipher;             /* "TLS_AES_256_GCM_SHA384", the IANA name; "0x5A5A" without one */
 	struct view subject, issuer;    /* of the server's certificate, where it was readable: RFC 4514, UTF-8 */
 	bool        established;        /* both have sent application data or Finished, as far as one can see */
+	bool        known;              /* the key log has this connection: told by its ClientHello */
 	bool        decrypting;         /* at least one side is, by the secrets of the key log */
 	bool        closed[2];          /* close_notify, by enum tls_side */
 	bool        alerted;
