@@ -7,7 +7,7 @@ BUILD    ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 JOBS     ?= $(shell nproc 2>/dev/null || echo 1)
 comma    := ,
 
-LIBRARIES := libevent libpcre2-8 libcares libcrypto
+LIBRARIES := libevent libpcre2-8 libcares libpcap libcrypto
 CPPFLAGS += -I. -D_GNU_SOURCE -DPCRE2_CODE_UNIT_WIDTH=8 $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 CFLAGS   ?= -O2 -g

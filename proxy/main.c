@@ -22,6 +22,10 @@ run(const struct options *options)
 		return check_command(options);
 	case COMMAND_EXPLAIN:
 		return explain_command(options);
+	case COMMAND_DECODE:
+		return decode_command(options);
+	case COMMAND_WATCH:
+		return watch_command(options);
 	default:
 		abort();        /* options_read lets no other pass */
 	}

@@ -34,8 +34,15 @@ static const struct options_command_entry commands[COMMAND_COUNT] = {
 	"Explains reply codes, enhanced status codes, EHLO keywords, verbs and findings, with the RFC.\n"},
     [COMMAND_HELP] = {"help", true, "[COMMAND]", 0, 1, "one command at a time", "this, or help on one command",
 	NULL},
-    [COMMAND_DECODE] = {"decode", .there = false},
-    [COMMAND_WATCH] = {"watch", .there = false},
+    [COMMAND_DECODE] = {"decode", true, "[-r FILE]... [OPTION]... CAPTURE...", 1, 65535, NULL,
+	"the SMTP sessions of captures, pcap and pcapng",
+	"Finds SMTP in captures on any port, and shows each session as proxy would have; '-' is standard\n"
+	"input. Rules only report what they would have done.\n"},
+    [COMMAND_WATCH] = {"watch", true, "-i IFACE [-r FILE]... [OPTION]... ['FILTER']", 0, 1,
+	"a filter of several words is one operand: put it in quotes",
+	"the SMTP sessions on an interface, passively",
+	"Captures packets and shows SMTP sessions as they go on. Without a filter the ports 25, 465, 587 and\n"
+	"2525 are watched, and those of --port. Needs the right to capture: root, or CAP_NET_RAW.\n"},
     [COMMAND_CTL] = {"ctl", .there = false},
 };
 
@@ -46,7 +53,7 @@ static const struct options_command_entry commands[COMMAND_COUNT] = {
 #define D           (1u << COMMAND_DECODE)
 #define W           (1u << COMMAND_WATCH)
 #define T           (1u << COMMAND_CTL)
-#define ANY         (P | K | C | E | (1u << COMMAND_HELP))
+#define ANY         (P | K | C | E | D | W | (1u << COMMAND_HELP))
 #define FIELD(name) offsetof(struct options, name)
 
 /* clang-format off */
@@ -55,23 +62,23 @@ static const struct options_entry table[] = {
 	.meaning = "address to listen on; port 0 picks one (default: 127.0.0.1:2525, sink: 127.0.0.1:2526)"},
     {'u', "upstream",        "URL",      P,     0,     OPTION_LIST,     FIELD(upstream),
 	.meaning = "the server; several are tried in order (default: sink, the built-in one)"},
-    {'r', "rules",           "FILE",     P | C, D | W, OPTION_LIST,     FIELD(rules),
+    {'r', "rules",           "FILE",     P | C | D | W, 0, OPTION_LIST, FIELD(rules),
 	.meaning = "rule file; several are read in order"},
-    {0,   "seed",            "N",        P,     D | W, OPTION_SEED,     FIELD(seed), 0, 0, UINT64_MAX,
+    {0,   "seed",            "N",        P | D | W, 0, OPTION_SEED,     FIELD(seed), 0, 0, UINT64_MAX,
 	"what chance is made from; a random one is printed"},
-    {'f', "format",          "FORMAT",   P,     D | W, OPTION_FORMAT,   FIELD(format),
+    {'f', "format",          "FORMAT",   P | D | W, 0, OPTION_FORMAT,   FIELD(format),
 	.meaning = "text or json (default: text)"},
-    {'o', "output",          "FILE",     P,     D | W, OPTION_TEXT,     FIELD(output),
+    {'o', "output",          "FILE",     P | D | W, 0, OPTION_TEXT,     FIELD(output),
 	.meaning = "append events to FILE; reopened on SIGUSR1 (default: standard output)"},
-    {0,   "json",            "FILE",     P,     D | W, OPTION_TEXT,     FIELD(json),
+    {0,   "json",            "FILE",     P | D | W, 0, OPTION_TEXT,     FIELD(json),
 	.meaning = "JSON Lines to FILE, beside the other output"},
-    {0,   "show-secrets",    NULL,       P,     D | W, OPTION_FLAG,     FIELD(show_secrets),
+    {0,   "show-secrets",    NULL,       P | D | W, 0, OPTION_FLAG,     FIELD(show_secrets),
 	.meaning = "do not mask credentials"},
-    {0,   "summary",         NULL,       P,     D | W, OPTION_FLAG,     FIELD(summary),
+    {0,   "summary",         NULL,       P | D | W, 0, OPTION_FLAG,     FIELD(summary),
 	.meaning = "no events: the summary alone, on standard output"},
-    {0,   "sessions",        NULL,       P,     D | W, OPTION_FLAG,     FIELD(sessions),
+    {0,   "sessions",        NULL,       P | D | W, 0, OPTION_FLAG,     FIELD(sessions),
 	.meaning = "no events: one line a session, on standard output"},
-    {0,   "fail-on",         "SEVERITY", P,     D,     OPTION_SEVERITY, FIELD(fail_on),
+    {0,   "fail-on",         "SEVERITY", P | D, 0,     OPTION_SEVERITY, FIELD(fail_on),
 	.meaning = "exit 3 if there was a finding of info, note, warning or error, or above"},
     {0,   "starttls",        "MODE",     P,     0,     OPTION_STARTTLS, 0,
 	.meaning = "pass: TLS goes through undecoded (default: pass)"},
@@ -81,7 +88,7 @@ static const struct options_entry table[] = {
 	"end a session in which nothing was sent for so long; 0: never"},
     {0,   "connect-timeout", "DURATION", P,     0,     OPTION_DURATION, FIELD(connect_timeout_us), 30 * S, MS, H,
 	"how long one attempt to reach the server may take"},
-    {0,   "max-line",        "SIZE",     P,     0,     OPTION_SIZE,     FIELD(max_line), 64 * KIB, 64, 16 * MIB,
+    {0,   "max-line",        "SIZE",     P | D | W, 0,     OPTION_SIZE,     FIELD(max_line), 64 * KIB, 64, 16 * MIB,
 	"longer lines are forwarded as they come, not judged by rules"},
     {0,   "max-content",     "SIZE",     P,     0,     OPTION_SIZE,     FIELD(max_content), 16 * MIB, 0, GIB,
 	"how much of a last chunk is withheld for a rule at CONTENT-END"},
@@ -91,10 +98,18 @@ static const struct options_entry table[] = {
 	"the largest message that the built-in server takes, as SIZE announces it"},
     {0,   "save-messages",   "DIR",      K,     P | D | W, OPTION_TEXT, FIELD(save_messages),
 	.meaning = "keep each message, in a Maildir"},
-    {'q', "quiet",           NULL,       P | K | C, D | W, OPTION_COUNT, FIELD(quiet),
+    {'q', "quiet",           NULL,       P | K | C | D | W, 0, OPTION_COUNT, FIELD(quiet),
 	.meaning = "less on standard error"},
-    {'v', "verbose",         NULL,       P | K | C, D | W, OPTION_COUNT, FIELD(verbose),
+    {'v', "verbose",         NULL,       P | K | C | D | W, 0, OPTION_COUNT, FIELD(verbose),
 	.meaning = "more: message content (proxy), each message (sink), each rule (check)"},
+    {'i', "interface",       "IFACE",    W,     0,     OPTION_TEXT,     FIELD(interface),
+	.meaning = "the interface to capture on; any is all of them"},
+    {0,   "port",            "N",        D | W, 0,     OPTION_LIST,     FIELD(ports),
+	.meaning = "a port where SMTP is expected too; several may be given"},
+    {0,   "keylog",          "FILE",     D | W, P,     OPTION_TEXT,     FIELD(keylog),
+	.meaning = "TLS secrets as SSLKEYLOGFILE has them: what was sent in TLS is decoded"},
+    {0,   "user",            "NAME",     W,     P,     OPTION_TEXT,     FIELD(user),
+	.meaning = "drop to this user once the interface is open (started by sudo: the user who did)"},
     {0,   "list-findings",   NULL,       ANY,   0,     OPTION_LIST_FINDINGS, 0,
 	.meaning = "print the table of findings"},
     {'h', "help",            NULL,       ANY,   0,     OPTION_HELP,     0,
@@ -125,7 +140,6 @@ static const struct options_entry table[] = {
     {0, "tls-min",         "VERSION",   .later = P},
     {0, "tls-max",         "VERSION",   .later = P},
     {0, "glued",           "MODE",      .later = P},
-    {0, "keylog",          "FILE",      .later = P | D | W},
     {0, "filter",          "EXPR",      .later = P | D | W},
     {0, "pcap",            "FILE",      .later = P | D},
     {0, "pcap-leg",        "LEG",       .later = P | D},
@@ -135,8 +149,6 @@ static const struct options_entry table[] = {
     {0, "web",             "ADDR:PORT", .later = P | W},
     {0, "control",         "PATH",      .later = P},
     {0, "on-output-full",  "MODE",      .later = P | D | W},
-    {0, "user",            "NAME",      .later = P | W},
-    {'i', "interface",     "IFACE",     .later = W},
 };
 /* clang-format on */
 #define TABLE (sizeof table / sizeof *table)

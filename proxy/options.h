@@ -33,6 +33,9 @@ struct options {
 	const char *output;                     /* -o; NULL: stdout */
 	const char *json;                       /* --json; NULL: none */
 	const char *save_messages;              /* sink; NULL: none */
+	const char *interface;                  /* watch; NULL: not given */
+	const char *keylog, *user;              /* decode, watch; watch; NULL: none */
+	struct options_list ports;              /* --port, as given */
 	bool     show_secrets;
 	bool     summary, sessions;             /* --summary, --sessions: no events */
 	int      fail_on;                       /* enum finding_severity; -1: not given */
@@ -46,6 +49,8 @@ int proxy_command(const struct options *options);       /* proxy/relay/proxy.c *
 int sink_command(const struct options *options);        /* proxy/sink/sink_command.c */
 int check_command(const struct options *options);       /* proxy/rules/check.c */
 int explain_command(const struct options *options);     /* proxy/explain.c */
+int decode_command(const struct options *options);      /* proxy/captures/decode.c */
+int watch_command(const struct options *options);       /* proxy/captures/watch.c */
 
 /*
  * The subcommands, those included that are not there yet: the words are known, so that

@@ -65,6 +65,15 @@ text_show_auth(struct text_line *line, const struct event *event)
 	text_line_end(line);
 }
 
+static void
+show_tls_word(struct buffer *out, const char *before, struct view word)
+{
+	if (word.at == NULL)
+		return;
+	buffer_put(out, view_of(before));
+	escape_words(out, word);
+}
+
 void
 text_show_tls(struct text_line *line, const struct event *event)
 {
@@ -72,9 +81,16 @@ text_show_tls(struct text_line *line, const struct event *event)
 
 	text_line_begin(line, event, true, "**", failed ? COLOUR_WARNING : COLOUR_NONE);
 	if (strcmp(event->as.tls.outcome, "passed") == 0)
-		buffer_put(line->out, VIEW("tls passed: what follows is not decoded"));
+		buffer_put(line->out, VIEW("tls passed"));
 	else
 		buffer_printf(line->out, "tls %s, %s", event->as.tls.outcome, side_names[event->as.tls.side]);
+	show_tls_word(line->out, ", ", event->as.tls.version);
+	show_tls_word(line->out, " ", event->as.tls.cipher);
+	show_tls_word(line->out, ", to ", event->as.tls.sni);
+	show_tls_word(line->out, ", certificate of ", event->as.tls.subject);
+	show_tls_word(line->out, ", alert ", event->as.tls.alert);
+	if (strcmp(event->as.tls.outcome, "passed") == 0)
+		buffer_put(line->out, VIEW(": what follows is not decoded"));
 	if (event->as.tls.reason.len > 0) {
 		buffer_put(line->out, VIEW(": "));
 		escape_words(line->out, event->as.tls.reason);

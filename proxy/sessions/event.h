@@ -89,7 +89,9 @@ struct event {
 		struct {
 			enum event_side side;
 			const char *outcome;            /* "established", "failed", "refused", "passed" */
-			struct view reason;             /* .at NULL: none. More fields come with the TLS issue */
+			struct view reason;             /* .at NULL: none */
+			struct view version, cipher, sni, subject, issuer;      /* .at NULL: not known */
+			struct view alert;              /* its name; .at NULL: there was none */
 		} tls;
 		struct {                                /* with -v alone, for the text: a stretch of content as sent */
 			struct view octets;

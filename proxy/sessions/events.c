@@ -8,6 +8,7 @@
 #include <ctype.h>
 
 #include "decoders/message/header.h"
+#include "decoders/tls/tls.h"
 #include "proxy/sessions/state.h"
 
 #define MASK VIEW("***")
@@ -26,14 +27,14 @@ put(struct session *s, const struct event *event)
 }
 
 void
-event_open(struct session *s)
+event_open(struct session *s, struct view capture)
 {
 	struct event e = begin(s, EVENT_OPEN);
 
 	e.as.open.client = s->client_text;
 	e.as.open.server = s->server_text;
 	e.as.open.source = s->config->source;
-	e.as.open.capture = VIEW_NONE;
+	e.as.open.capture = capture;
 	put(s, &e);
 }
 
@@ -204,12 +205,22 @@ event_auth(struct session *s, const char *outcome, uint16_t code)
 }
 
 void
-event_tls_passed(struct session *s)
+event_tls(struct session *s, const char *outcome, const struct tls_facts *facts, struct view reason)
 {
 	struct event e = begin(s, EVENT_TLS);
 
 	e.as.tls.side = EVENT_CLIENT;
-	e.as.tls.outcome = "passed";
+	e.as.tls.outcome = outcome;
+	e.as.tls.reason = reason;
+	if (facts != NULL) {
+		e.as.tls.version = facts->version;
+		e.as.tls.cipher = facts->cipher;
+		e.as.tls.sni = facts->sni;
+		e.as.tls.subject = facts->subject;
+		e.as.tls.issuer = facts->issuer;
+		if (facts->alerted)
+			e.as.tls.alert = view_of(tls_alert_name(facts->alert));
+	}
 	put(s, &e);
 }
 
@@ -275,7 +286,7 @@ event_message(struct session *s, struct transaction *t)
 	e.as.message.date = header_text(s, t, VIEW("Date"));
 	e.as.message.code = t->code;
 	e.as.message.server_code = t->server_code != t->code ? t->server_code : 0;
-	e.as.message.complete = t->complete;
+	e.as.message.complete = t->complete && !t->gap;
 	e.as.message.changed = t->swallowed > 0;
 	e.as.message.forwarded_octets = t->octets - t->swallowed;
 	put(s, &e);
@@ -348,5 +359,6 @@ event_close(struct session *s)
 		e.as.close.octets[side] = s->from[side].octets;
 		e.as.close.encrypted[side] = s->from[side].opaque;
 	}
+	e.as.close.gaps = s->gaps;
 	put(s, &e);
 }

@@ -12,7 +12,7 @@ struct transaction;
 struct smtp_exchange;
 struct recipient;
 
-void event_open(struct session *s);
+void event_open(struct session *s, struct view capture);
 void event_upstream(struct session *s, struct view server, const char *outcome, struct view reason,
     uint64_t duration_us);
 /* forwarded_line .at NULL: it went as it was. true_octets 0: it was not cut. */
@@ -34,7 +34,9 @@ struct event_reply_of {
 void event_reply(struct session *s, const struct event_reply_of *r);
 void event_ehlo(struct session *s, const struct smtp_reply *told, const struct smtp_reply *said);
 void event_auth(struct session *s, const char *outcome, uint16_t code);
-void event_tls_passed(struct session *s);
+struct tls_facts;
+/* facts NULL: nothing is known. */
+void event_tls(struct session *s, const char *outcome, const struct tls_facts *facts, struct view reason);
 void event_content(struct session *s, struct view stretch);
 void event_message(struct session *s, struct transaction *t);
 void event_finding(struct session *s, enum finding finding, enum event_side side, struct view detail,

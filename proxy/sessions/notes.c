@@ -51,12 +51,8 @@ note_free(struct session *s, struct note *note, bool refused)
 {
 	if (note == NULL)
 		return;
-	/*
-	 * A refused MAIL or RSET ended nothing: the transaction before it goes on (RFC 5321 4.1.4).
-	 * Where a chunk has been sent already, the chunks behind it are of the same message.
-	 */
-	if (refused && note->ended && s->sending == note->transaction &&
-	    (s->sending == NULL || s->sending->transfer == NULL)) {
+	/* A refused MAIL or RSET ended nothing: the transaction before it goes on (RFC 5321 4.1.4). */
+	if (refused && note->ended && s->sending == note->transaction) {
 		transaction_unref(s, s->sending);
 		s->sending = note->previous;
 		note->previous = NULL;

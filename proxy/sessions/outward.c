@@ -41,7 +41,7 @@ put_octets(struct session *s, enum smtp_side to, struct view octets)
 	struct plan *plan = s->plan;
 	struct segment *last = plan->segments > 0 ? &plan->segment[plan->segments - 1] : NULL;
 
-	if (octets.len == 0 || !can_be_put(s, to) || s->over)
+	if (octets.len == 0 || !can_be_put(s, to) || s->over || s->config->dry_run)
 		return;
 	if (last != NULL && last->to == to && last->wait_us == 0 && last->octets.at + last->octets.len == octets.at) {
 		last->octets.len += octets.len;

@@ -44,8 +44,10 @@ reply_arrives(struct session *s, struct passage *p)
 		finding_count(s, p, FINDING_RSP_SYNTAX);
 	if (reply->code == 421)
 		finding_count(s, p, FINDING_RSP_421);
-	else if (e == NULL)
+	else if (e == NULL && !smtp_dialogue_is_unsure(&s->dialogue))
 		finding_count(s, p, FINDING_RSP_UNSOLICITED);
+	if (p->unit.missing > 0)
+		finding_count(s, p, FINDING_RSP_MISSING);
 	if (e != NULL && e->kind == SMTP_CONTENT_DONE && s->dialogue.lmtp)
 		verdicts_lmtp_missing(s, e);
 	if (p->unit.marks & SMTP_MARK_CUT)

@@ -68,7 +68,7 @@ session_new(const struct session_config *config, uint64_t number, const struct s
 	s->dialogue.leaves = note_leaves;
 	s->dialogue.owner = s;
 	rules_run_init(&s->rules, config->rules, config->rules_state, number);
-	event_open(s);
+	event_open(s, ends->capture);
 	return s;
 }
 
@@ -139,7 +139,7 @@ spent_free(struct session *s)
 	}
 }
 
-static void
+void
 call_begins(struct session *s, uint64_t time_us, struct plan *plan)
 {
 	spent_free(s);
@@ -224,7 +224,7 @@ eof_goes_on(struct session *s, enum smtp_side from, bool stuck)
 	}
 }
 
-static void
+void
 call_ends(struct session *s)
 {
 	forged_go_out(s);
@@ -360,7 +360,7 @@ handover_settles(struct session *s, struct passage *p)
 	struct smtp_fate fate = {.time_us = s->now_us, .forwarded = true};
 
 	end_by_rule(s, p);
-	event_tls_passed(s);
+	passed_begins(s);
 	s->tls = true;
 	s->keywords[0] = s->keywords[1] = 0;
 	free(s->helo);
@@ -393,11 +393,14 @@ other_settles(struct session *s, enum smtp_side from, struct passage *p)
 		finding_count(s, p, FINDING_RSP_SYNTAX);
 		break;
 	case SMTP_UNIT_LEFTOVER:
-		event_undecoded(s, side, unit->wire, unit->wire.len, "the stream ended inside a line");
-		finding_count(s, p, FINDING_LINE_UNTERMINATED);
+		event_undecoded(s, side, unit->wire, unit->wire.len, unit->marks & SMTP_MARK_UNSURE
+		    ? "octets around it are missing" : "the stream ended inside a line");
+		if (!(unit->marks & SMTP_MARK_UNSURE))
+			finding_count(s, p, FINDING_LINE_UNTERMINATED);
 		break;
 	default:
 		s->from[from].opaque += unit->wire.len;
+		passed_goes_on(s, from, unit->wire);
 		break;
 	}
 	findings_tell(s, p, from);
@@ -432,7 +435,7 @@ unit_arrives(struct session *s, enum smtp_side from, struct passage *p)
 	}
 }
 
-static void
+void
 unit_settles(struct session *s, enum smtp_side from, struct passage *p)
 {
 	switch (p->unit.type) {
@@ -512,6 +515,8 @@ next_unit(struct session *s, enum smtp_side from, struct passage *p, struct view
 	memset(&p->verdict, 0, sizeof p->verdict);
 	memset(&p->note, 0, sizeof *p - offsetof(struct passage, note));
 	if (!smtp_dialogue_feed(&s->dialogue, from, rest.at, rest.len, s->now_us, &p->unit) &&
+	    !(from == SMTP_CLIENT && gap_decides(s, rest) &&
+	        smtp_dialogue_feed(&s->dialogue, from, rest.at, rest.len, s->now_us, &p->unit)) &&
 	    !(dir->eof && smtp_dialogue_finish(&s->dialogue, from, rest.at, rest.len, s->now_us, &p->unit)))
 		return false;
 	p->arrived_us = s->now_us;
@@ -658,7 +663,7 @@ session_closed(struct session *s, enum smtp_side by, enum close_how how, struct 
 {
 	static const char *const names[] = {
 	    [CLOSE_EOF] = "eof", [CLOSE_RESET] = "reset", [CLOSE_TIMEOUT] = "timeout",
-	    [CLOSE_LIMIT] = "limit", [CLOSE_STOP] = "stop"};
+	    [CLOSE_LIMIT] = "limit", [CLOSE_STOP] = "stop", [CLOSE_CAPTURE] = "capture-end"};
 	enum event_side side = how == CLOSE_EOF || how == CLOSE_RESET
 	    ? (by == SMTP_CLIENT ? EVENT_CLIENT : EVENT_SERVER) : EVENT_PROXY;
 
@@ -735,6 +740,7 @@ session_end(struct session *s, uint64_t time_us)
 		/* Half a unit was received if it was put out; what was kept back of it has gone nowhere. */
 		s->from[side].octets += s->from[side].ahead;
 	}
+	passed_ends(s);
 	if (s->auth != NULL)
 		event_auth(s, "unfinished", 0);
 	smtp_dialogue_clear(&s->dialogue);

@@ -35,6 +35,7 @@ struct session_ends {
 	const struct sockaddr *client;          /* copied */
 	struct view client_text;                /* "addr:port"; copied */
 	struct view server, listener;           /* as the URLs say; copied */
+	struct view capture;                    /* file name, for the open event alone; .at NULL: none */
 	bool        lmtp;
 };
 
@@ -95,7 +96,25 @@ bool session_wants(const struct session *s, enum smtp_side from, size_t kept);
 /* A wait that a segment asked for is over. */
 void session_resume(struct session *s, enum smtp_side from, uint64_t time_us, struct plan *plan);
 
-enum close_how { CLOSE_EOF, CLOSE_RESET, CLOSE_TIMEOUT, CLOSE_LIMIT, CLOSE_STOP };
+/*
+ * Captures. So many octets of a side are missing behind the kept ones; where a side's missing
+ * octets are told before, they are a gap of its own.
+ */
+void session_gap(struct session *s, enum smtp_side from, const char *kept, size_t len, uint64_t missing,
+    uint64_t time_us, struct plan *plan);
+/* The capture begins inside the session. To be called before anything is fed. */
+void session_midstream(struct session *s);
+/* A finding of the network's, of what the session itself does not see. detail .at NULL: the table's line. */
+void session_network_finding(struct session *s, enum finding finding, struct view detail, uint64_t time_us);
+/* Whether the dialogue has been handed over to TLS: octets go by undecoded. */
+bool session_is_handed_over(const struct session *s);
+/* The TLS can be read: tells its facts; from now on session_feed gets what was sent in it. */
+struct tls_facts;
+void session_secured(struct session *s, const struct tls_facts *facts, uint64_t time_us);
+/* Octets that went by in TLS on the wire, for the close event. */
+void session_encrypted(struct session *s, enum smtp_side from, uint64_t octets);
+
+enum close_how { CLOSE_EOF, CLOSE_RESET, CLOSE_TIMEOUT, CLOSE_LIMIT, CLOSE_STOP, CLOSE_CAPTURE };
 /* A side's stream ended. CLOSE_EOF: kept are the octets that were offered and not used. */
 void session_closed(struct session *s, enum smtp_side by, enum close_how how, struct view reason,
     const char *kept, size_t len, uint64_t time_us, struct plan *plan);

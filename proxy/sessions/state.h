@@ -117,6 +117,9 @@ struct session {
 	uint64_t              commands, replies, messages, transactions;
 	uint64_t              recipients;       /* RCPTs since the last MAIL, RSET, ... */
 	uint64_t              not_replies;      /* lines of the server's before its first reply */
+	struct tls_reader    *passed;           /* reads along while TLS is handed over; NULL: not, or no longer */
+	uint32_t              passed_octets;    /* that it was given */
+	uint32_t              gaps;
 	uint64_t              deadline_us;      /* of a close that waits for replies; 0: none */
 	const char           *end_how;          /* close event; NULL: nothing has ended it yet */
 	char                 *end_reason;       /* owned */
@@ -151,6 +154,11 @@ void note_free(struct session *s, struct note *note, bool refused);
 void note_leaves(void *session, struct smtp_exchange *e);
 void note_forge(struct note *note, struct view octets, uint16_t code, enum event_origin origin);
 void note_forget_forged(struct note *note);
+
+/* session.c */
+void call_begins(struct session *s, uint64_t time_us, struct plan *plan);
+void call_ends(struct session *s);
+void unit_settles(struct session *s, enum smtp_side from, struct passage *p);
 
 /* outward.c: octets on their way out */
 void put_octets(struct session *s, enum smtp_side to, struct view octets);
@@ -200,6 +208,14 @@ void forged_go_out(struct session *s);
 /* The client is told now what a rule or the proxy says; code 0: as the octets say. */
 void forged_tell(struct session *s, struct smtp_exchange *e, struct view octets, uint16_t code,
     enum event_origin origin);
+
+/* passed.c: TLS that is passed on is read along as far as its hellos go */
+void passed_begins(struct session *s);
+void passed_goes_on(struct session *s, enum smtp_side from, struct view octets);
+void passed_ends(struct session *s);
+
+/* gaps.c */
+bool gap_decides(struct session *s, struct view octets);
 
 /* facts.c */
 void facts_fill(struct session *s, struct rules_facts *facts, enum rules_place place);

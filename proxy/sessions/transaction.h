@@ -41,6 +41,7 @@ struct transaction {
 	bool              header_done;
 	bool              judged;               /* the rules at CONTENT have been asked */
 	bool              complete, reported;
+	bool              gap;                  /* octets of it are missing from the capture */
 	uint16_t          marks, told;          /* SMTP_MARK_ found in the content; of these, told as findings */
 	uint64_t          octets, lines;
 	uint64_t          swallowed;            /* of octets: never sent to the server */

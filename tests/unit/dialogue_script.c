@@ -392,9 +392,6 @@ one_step(struct run *run, const struct step *step, struct cuts cuts)
 	case STEP_GIVE_UP:
 		smtp_dialogue_give_up(&run->d);
 		break;
-	case STEP_ABANDON:
-		smtp_dialogue_abandon_content(&run->d);
-		break;
 	case STEP_STUCK:
 		ck_assert_uint_eq(smtp_dialogue_place(&run->d, SMTP_CLIENT, NULL), step->number);
 		ck_assert_uint_gt(run->side[SMTP_CLIENT].len, 0);

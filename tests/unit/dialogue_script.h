@@ -21,7 +21,6 @@ enum step_what {
 	STEP_SERVER_GONE,
 	STEP_NO_GREETING,                       /* number: whether the server still greets */
 	STEP_GIVE_UP,
-	STEP_ABANDON,                           /* the content that is coming in */
 	STEP_STUCK,                             /* the side's octets wait; number: the place where */
 	STEP_ANSWERED                           /* as ANSWER, but out of turn: for the exchange at the head */
 };
@@ -59,7 +58,6 @@ struct step {
 #define SERVER_GONE     {.what = STEP_SERVER_GONE}
 #define NO_GREETING(still) {.what = STEP_NO_GREETING, .number = (still)}
 #define GIVE_UP         {.what = STEP_GIVE_UP}
-#define ABANDON         {.what = STEP_ABANDON}
 #define CLIENT_WAITS(place) {.what = STEP_STUCK, .octets = {"C", 1}, .number = (place)}
 
 /* Most cases begin behind the greeting. */

@@ -232,13 +232,6 @@ static const struct dialogue_case cases[] = {
 	"C end of CONTENT \"\"\n"
 	"P 452 to BDAT\n"
 	"S reply 503 to CONTENT\n"},
-    {.name = "a chunk answered by a rule, of which the rest will not be read: its turn has come",
-	.script = {GREETED, KEEP, C("BDAT 4\r\nab"), NO_TURN, ABANDON, ANSWER(421), NO_TURN},
-	.trace =
-	GREETED_SAID
-	"C command \"BDAT 4\\r\\n\"\n"
-	"C content \"ab\"\n"
-	"P 421 to BDAT\n"},
     {.name = "a chunk whose command was dropped belongs to nobody",
 	.script = {GREETED, DROP, C("BDAT 2\r\nabDATA\r\n"), S("354 go\r\n")},
 	.trace =

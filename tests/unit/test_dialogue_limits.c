@@ -236,27 +236,6 @@ static const struct dialogue_case cases[] = {
 	"S reply 354 to DATA\n"
 	"C content \"x\\r\\n\"\n"
 	"C content \".\\r\" +bare-cr +unterminated\n"},
-    {.name = "the end of what is undecided comes when it is decided",
-	.script = {GREETED, C("DATA\r\nx\r\n.\r\nQUIT"), CLIENT_ENDS, CLIENT_WAITS(SMTP_UNDECIDED), S("354 go\r\n"), CLIENT_ENDS,
-	    S("250 ok\r\n")},
-	.trace =
-	GREETED_SAID
-	"C command \"DATA\\r\\n\"\n"
-	"S reply 354 to DATA\n"
-	"C content \"x\\r\\n\"\n"
-	"C end \".\\r\\n\"\n"
-	"C leftover \"QUIT\" +unterminated\n"
-	"S reply 250 to CONTENT\n"},
-    {.name = "the end of what is too much comes when there is room",
-	.script = {GREETED, C("NOOP\r\nNOOP\r\nRS"), CLIENT_ENDS, CLIENT_WAITS(SMTP_FULL), S("250 ok\r\n"), CLIENT_ENDS, S("250 ok\r\n")},
-	.trace =
-	GREETED_SAID
-	"C command \"NOOP\\r\\n\"\n"
-	"C command \"NOOP\\r\\n\" +pipelined\n"
-	"S reply 250 to NOOP\n"
-	"C leftover \"RS\" +unterminated\n"
-	"S reply 250 to NOOP\n",
-	.max_pending = 2},
     {.name = "nothing left over, nothing said",
 	.script = {GREETED, C("NOOP\r\n"), CLIENT_ENDS, S("250 ok\r\n"), SERVER_ENDS},
 	.trace =

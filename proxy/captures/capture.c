@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/captures/capture.h"
+
+#include <errno.h>
+#include <pcap/pcap.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "decoders/net/packet.h"
+
+#define SNAPLEN     262144
+#define BUFFER      (16 * 1024 * 1024)
+#define READ_MS     20          /* how long the kernel may gather live packets */
+
+struct capture {
+	pcap_t     *pcap;
+	const char *name;
+	uint64_t    size;       /* of the file; 0: not known */
+	bool        live;
+};
+
+static struct capture *
+capture_new(pcap_t *pcap, const char *name)
+{
+	struct capture *capture = calloc(1, sizeof *capture);
+
+	if (capture == NULL)
+		abort();
+	capture->pcap = pcap;
+	capture->name = name;
+	return capture;
+}
+
+/* A link layer that cannot be read is no capture for us, whatever is in it. */
+static bool
+link_is_known(const struct capture *capture, FILE *err)
+{
+	int type = pcap_datalink(capture->pcap);
+	const char *name = pcap_datalink_val_to_name(type);
+
+	if (net_link_known(type))
+		return true;
+	fprintf(err, "smtpscope: %s: link-layer type %d (%s) is not one that is decoded\n", capture->name, type,
+	    name != NULL ? name : "unknown to libpcap");
+	return false;
+}
+
+/* What is no file is said plainly: libpcap would say "truncated dump file" of a directory. */
+static bool
+is_readable_file(const char *path, uint64_t *size, FILE *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0) {
+		fprintf(err, "smtpscope: %s: %s\n", path, strerror(errno));
+		return false;
+	}
+	if (S_ISDIR(st.st_mode)) {
+		fprintf(err, "smtpscope: %s is a directory; name the capture files in it\n", path);
+		return false;
+	}
+	*size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+	if (S_ISREG(st.st_mode) && st.st_size == 0) {
+		fprintf(err, "smtpscope: %s is empty: not even the header of a capture is there\n", path);
+		return false;
+	}
+	return true;
+}
+
+/* libpcap says "unknown file format"; what people give instead of a capture is mostly a rule file. */
+static void
+say_not_a_capture(const char *path, const char *reason, FILE *err)
+{
+	char start[512];
+	FILE *file = strcmp(path, "-") == 0 ? NULL : fopen(path, "re");
+	size_t len = file == NULL ? 0 : fread(start, 1, sizeof start - 1, file);
+
+	if (file != NULL)
+		fclose(file);
+	start[len] = '\0';
+	if (strstr(reason, "unknown file format") != NULL && strstr(start, "rule \"") != NULL)
+		fprintf(err, "smtpscope: %s is a rule file, not a capture; give it with -r\n", path);
+	else
+		fprintf(err, "smtpscope: %s: %s; pcap and pcapng files can be read\n", path, reason);
+}
+
+struct capture *
+capture_open_file(const char *path, FILE *err)
+{
+	char reason[PCAP_ERRBUF_SIZE] = "";
+	struct capture *capture;
+	uint64_t size = 0;
+	pcap_t *pcap;
+
+	if (strcmp(path, "-") != 0 && !is_readable_file(path, &size, err))
+		return NULL;
+	pcap = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, reason);
+	if (pcap == NULL) {
+		say_not_a_capture(path, reason, err);
+		return NULL;
+	}
+	capture = capture_new(pcap, strcmp(path, "-") == 0 ? "standard input" : path);
+	capture->size = size;
+	if (link_is_known(capture, err))
+		return capture;
+	capture_close(capture);
+	return NULL;
+}
+
+/* NULL, or what libpcap says is wrong. */
+static const char *
+activate(pcap_t *pcap, const char *filter, char reason[PCAP_ERRBUF_SIZE])
+{
+	struct bpf_program program;
+	int code;
+
+	pcap_set_snaplen(pcap, SNAPLEN);
+	pcap_set_promisc(pcap, 1);
+	pcap_set_timeout(pcap, READ_MS);
+	pcap_set_buffer_size(pcap, BUFFER);
+	code = pcap_activate(pcap);
+	if (code < 0)
+		return *pcap_geterr(pcap) != '\0' ? pcap_geterr(pcap) : pcap_statustostr(code);
+	if (pcap_compile(pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN) != 0)
+		return pcap_geterr(pcap);
+	code = pcap_setfilter(pcap, &program);
+	pcap_freecode(&program);
+	if (code != 0)
+		return pcap_geterr(pcap);
+	return pcap_setnonblock(pcap, 1, reason) == 0 ? NULL : reason;
+}
+
+struct capture *
+capture_open_interface(const char *interface, const char *filter, FILE *err)
+{
+	char reason[PCAP_ERRBUF_SIZE] = "";
+	pcap_t *pcap = pcap_create(interface, reason);
+	struct capture *capture;
+	const char *wrong;
+
+	if (pcap == NULL) {
+		fprintf(err, "smtpscope: %s: %s\n", interface, reason);
+		return NULL;
+	}
+	capture = capture_new(pcap, interface);
+	capture->live = true;
+	wrong = activate(pcap, filter, reason);
+	if (wrong != NULL) {
+		fprintf(err, "smtpscope: %s: %s\n", interface, wrong);
+	} else if (link_is_known(capture, err)) {
+		return capture;
+	}
+	capture_close(capture);
+	return NULL;
+}
+
+enum capture_read
+capture_next(struct capture *capture, struct capture_frame *frame, FILE *err)
+{
+	struct pcap_pkthdr *header;
+	const u_char *octets;
+
+	switch (pcap_next_ex(capture->pcap, &header, &octets)) {
+	case 1:
+		frame->octets = (struct view){(const char *)octets, header->caplen};
+		frame->len = header->len;
+		/* Files are read with nanoseconds in the field for microseconds. */
+		frame->time_us = (uint64_t)header->ts.tv_sec * 1000000 +
+		    (uint64_t)header->ts.tv_usec / (capture->live ? 1 : 1000);
+		return CAPTURE_FRAME;
+	case 0:
+		return CAPTURE_NOTHING;
+	case PCAP_ERROR_BREAK:
+		return CAPTURE_END;
+	default:
+		fprintf(err, "smtpscope: %s: %s\n", capture->name, pcap_geterr(capture->pcap));
+		return CAPTURE_DAMAGED;
+	}
+}
+
+int
+capture_linktype(const struct capture *capture)
+{
+	return pcap_datalink(capture->pcap);
+}
+
+const char *
+capture_name(const struct capture *capture)
+{
+	return capture->name;
+}
+
+int
+capture_descriptor(const struct capture *capture)
+{
+	return pcap_get_selectable_fd(capture->pcap);
+}
+
+uint64_t
+capture_dropped(const struct capture *capture)
+{
+	struct pcap_stat stat;
+
+	return capture->live && pcap_stats(capture->pcap, &stat) == 0 ? stat.ps_drop : 0;
+}
+
+bool
+capture_progress(const struct capture *capture, uint64_t *at, uint64_t *size)
+{
+	FILE *file = capture->live ? NULL : pcap_file(capture->pcap);
+	long position = file == NULL ? -1 : ftell(file);
+
+	*size = capture->size;
+	*at = position < 0 ? 0 : (uint64_t)position;
+	return position >= 0 && capture->size > 0;
+}
+
+void
+capture_close(struct capture *capture)
+{
+	pcap_close(capture->pcap);
+	free(capture);
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/captures/conversation.h"
+
+#include "proxy/captures/conversation_state.h"
+
+#define STREAM_KEPT_MAX (4u << 20)      /* octets of a stream that wait for a hole to be filled */
+#define UNIT_KEPT_MAX   (1u << 20)      /* octets of a side that cannot be decoded yet */
+
+void
+octets_add(struct octets *o, struct view more)
+{
+	if (more.len == 0)
+		return;
+	if (o->room - o->len < more.len) {
+		o->room = 2 * (o->len + more.len);
+		o->at = must(realloc(o->at, o->room));
+	}
+	memcpy(o->at + o->len, more.at, more.len);
+	o->len += more.len;
+}
+
+void
+octets_free(struct octets *o)
+{
+	free(o->at);
+	*o = (struct octets){.at = NULL};
+}
+
+struct conversation *
+conversation_new(struct capture_run *run, const struct conversation_ends *ends)
+{
+	struct conversation *c = must(calloc(1, sizeof *c));
+
+	c->run = run;
+	c->ends = *ends;
+	tcp_stream_init(&c->stream[0]);
+	tcp_stream_init(&c->stream[1]);
+	c->starting = starting_new();
+	return c;
+}
+
+static void
+session_is_over(struct conversation *c, uint64_t time_us)
+{
+	session_end(c->session, time_us);
+	c->session = NULL;
+	c->state = CONVERSATION_IGNORED;
+}
+
+/* What is not used of a side is kept for the next call; a plan's segments go nowhere here. */
+static void
+keep(struct conversation *c, enum smtp_side side, struct view rest)
+{
+	struct octets *kept = &c->kept[side];
+
+	if (rest.len == 0) {
+		octets_free(kept);
+	} else if (kept->at != NULL && rest.at >= kept->at && rest.at < kept->at + kept->len) {
+		memmove(kept->at, rest.at, rest.len);
+		kept->len = rest.len;
+	} else {
+		octets_add(kept, rest);
+	}
+}
+
+/* Goes on as the plan says, each side with what is kept of it. */
+static void
+follow(struct conversation *c, enum smtp_side side, const struct plan *plan, uint64_t time_us)
+{
+	enum smtp_side other = smtp_other_side(side);
+
+	if (plan->over) {
+		session_is_over(c, time_us);
+		return;
+	}
+	if (plan->again)
+		conversation_feed(c, side, VIEW_NONE, time_us);
+	if (plan->other && c->session != NULL)
+		conversation_feed(c, other, VIEW_NONE, time_us);
+}
+
+/* The session gets what is kept of a side and what is new; mostly nothing is kept, and nothing copied. */
+void
+conversation_feed(struct conversation *c, enum smtp_side side, struct view octets, uint64_t time_us)
+{
+	struct octets *kept = &c->kept[side];
+	struct plan plan;
+
+	if (kept->len > 0) {
+		octets_add(kept, octets);
+		octets = octets_view(kept);
+	}
+	session_feed(c->session, side, octets.at, octets.len, time_us, &plan);
+	keep(c, side, view_from(octets, plan.used));
+	follow(c, side, &plan, time_us);
+	if (c->session == NULL || c->kept[side].len < UNIT_KEPT_MAX)
+		return;
+	/* The reply that would decide what this is has not come for so long that it is taken for missing. */
+	c->run->given_up += c->kept[side].len;
+	session_gap(c->session, side, c->kept[side].at, c->kept[side].len, 0, time_us, &plan);
+	octets_free(&c->kept[side]);
+	follow(c, side, &plan, time_us);
+}
+
+/* What the TLS reader has found: until it can decrypt, the session sees the octets as they are. */
+static void
+take_tls_news(struct conversation *c, uint64_t time_us)
+{
+	struct tls_news news;
+	enum tls_side side;
+
+	while (c->session != NULL && tls_reader_next(c->tls, &side, &news)) {
+		enum smtp_side sender = side == TLS_CLIENT ? SMTP_CLIENT : SMTP_SERVER;
+		const struct tls_facts *facts = tls_reader_facts(c->tls);
+
+		if (news.type == TLS_DATA && !c->secured) {
+			c->secured = true;
+			session_secured(c->session, facts, time_us);
+			octets_free(&c->kept[0]);
+			octets_free(&c->kept[1]);
+		}
+		if (news.type == TLS_DATA)
+			conversation_feed(c, sender, news.octets, time_us);
+		else if (news.type == TLS_OPAQUE && c->secured)
+			session_encrypted(c->session, sender, news.count);
+	}
+}
+
+static void
+read_tls(struct conversation *c, enum smtp_side from, struct view octets, uint64_t time_us)
+{
+	tls_reader_feed(c->tls, from == SMTP_CLIENT ? TLS_CLIENT : TLS_SERVER, octets);
+	take_tls_news(c, time_us);
+	if (c->session != NULL && !c->secured)
+		conversation_feed(c, from, octets, time_us);
+}
+
+static void
+smtp_octets(struct conversation *c, unsigned end, struct view octets, uint64_t time_us)
+{
+	enum smtp_side side = end == c->client ? SMTP_CLIENT : SMTP_SERVER;
+
+	if (c->tls != NULL) {
+		read_tls(c, side, octets, time_us);
+		return;
+	}
+	conversation_feed(c, side, octets, time_us);
+	if (c->session == NULL || c->tls_tried || c->run->keylog == NULL || !session_is_handed_over(c->session))
+		return;
+	c->tls_tried = true;
+	c->tls = tls_reader_new(c->run->keylog);
+}
+
+static void
+smtp_gap(struct conversation *c, unsigned end, uint64_t count, uint64_t time_us)
+{
+	enum smtp_side side = end == c->client ? SMTP_CLIENT : SMTP_SERVER;
+	struct plan plan;
+
+	if (c->tls != NULL) {
+		tls_reader_gap(c->tls, conversation_tls_side(c, end), count);
+		take_tls_news(c, time_us);
+		if (c->session == NULL)
+			return;
+	}
+	session_gap(c->session, side, c->kept[side].at, c->kept[side].len, count, time_us, &plan);
+	octets_free(&c->kept[side]);
+	follow(c, side, &plan, time_us);
+}
+
+static void
+smtp_closed(struct conversation *c, unsigned end, enum close_how how, uint64_t time_us)
+{
+	enum smtp_side side = end == c->client ? SMTP_CLIENT : SMTP_SERVER;
+	struct plan plan;
+
+	session_closed(c->session, side, how, VIEW_NONE, c->kept[side].at, c->kept[side].len, time_us, &plan);
+	keep(c, side, view_from(octets_view(&c->kept[side]), plan.used));
+	follow(c, side, &plan, time_us);
+}
+
+void
+conversation_news(struct conversation *c, unsigned end, const struct stream_news *news, uint64_t time_us)
+{
+	if (c->session == NULL)
+		return;
+	switch (news->type) {
+	case STREAM_DATA:
+		c->spoke[end] = true;
+		smtp_octets(c, end, news->octets, time_us);
+		break;
+	case STREAM_GAP:
+		smtp_gap(c, end, news->count, time_us);
+		break;
+	case STREAM_OVERLAP:
+		session_network_finding(c->session, FINDING_CAP_OVERLAP, VIEW_NONE, time_us);
+		break;
+	case STREAM_FIN:
+		smtp_closed(c, end, CLOSE_EOF, time_us);
+		break;
+	case STREAM_RESET:
+		smtp_closed(c, end, CLOSE_RESET, time_us);
+		break;
+	}
+}
+
+static struct view
+end_text(const struct conversation *c, unsigned end, char *text, size_t size)
+{
+	char address[NET_ADDRESS_TEXT];
+	bool six = c->ends.address[end].family == 6;
+	int len;
+
+	net_address_text(&c->ends.address[end], address);
+	len = snprintf(text, size, six ? "[%s]:%u" : "%s:%u", address, c->ends.port[end]);
+	return (struct view){text, (size_t)len};
+}
+
+void
+conversation_begin_session(struct conversation *c, uint64_t time_us)
+{
+	char client[64], server[64];
+	union {
+		struct sockaddr     any;
+		struct sockaddr_in  in;
+		struct sockaddr_in6 in6;
+	} address = {.any = {.sa_family = AF_INET}};
+	const struct net_address *from = &c->ends.address[c->client];
+	struct session_ends ends = {.client = &address.any, .client_text = end_text(c, c->client, client, sizeof client),
+	    .server = end_text(c, !c->client, server, sizeof server), .listener = VIEW(""),
+	    .capture = view_of(c->run->capture)};
+	bool six = from->family == 6;
+
+	if (six) {
+		address.in6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(c->ends.port[c->client])};
+		memcpy(&address.in6.sin6_addr, from->octets, 16);
+	} else {
+		address.in.sin_port = htons(c->ends.port[c->client]);
+		memcpy(&address.in.sin_addr, from->octets, 4);
+	}
+	c->session = must(session_new(c->run->config, ++c->run->sessions, &ends, time_us));
+	if (c->state == CONVERSATION_STARTS)
+		c->state = CONVERSATION_SMTP;
+	if (c->stream[0].midstream || c->stream[1].midstream)
+		session_midstream(c->session);
+}
+
+static void
+news_of(struct conversation *c, unsigned end, uint64_t time_us)
+{
+	struct stream_news news;
+
+	while (tcp_stream_next(&c->stream[end], &news)) {
+		if (c->starting != NULL || c->state == CONVERSATION_TLS_FIRST)
+			starting_news(c, end, &news, time_us);
+		else
+			conversation_news(c, end, &news, time_us);
+	}
+}
+
+bool
+conversation_segment(struct conversation *c, unsigned end, const struct tcp_segment *segment, uint64_t time_us)
+{
+	if ((segment->flags & TCP_SYN) != 0 && c->state == CONVERSATION_STARTS)
+		c->dialled[(segment->flags & TCP_ACK) != 0 ? !end : end] = true;
+	/* What this end has acknowledged comes first: it had it when it sent this. */
+	if ((segment->flags & TCP_ACK) != 0) {
+		tcp_stream_acknowledged(&c->stream[!end], segment->ack);
+		news_of(c, !end, time_us);
+	}
+	tcp_stream_segment(&c->stream[end], segment, STREAM_KEPT_MAX);
+	news_of(c, end, time_us);
+	return c->state != CONVERSATION_IGNORED;
+}
+
+void
+conversation_end(struct conversation *c, uint64_t time_us)
+{
+	struct plan plan;
+
+	for (unsigned end = 0; end < 2 && c->state != CONVERSATION_IGNORED; end++) {
+		tcp_stream_flush(&c->stream[end]);
+		news_of(c, end, time_us);
+	}
+	if (c->starting != NULL && !starting_is_empty(c->starting))
+		starting_ends(c);
+	if (c->session != NULL && c->spoke[0] != c->spoke[1])
+		session_network_finding(c->session, FINDING_CAP_ONESIDE, VIEW_NONE, time_us);
+	if (c->session != NULL) {
+		session_closed(c->session, SMTP_CLIENT, CLOSE_CAPTURE, VIEW_NONE, NULL, 0, time_us, &plan);
+		session_is_over(c, time_us);
+	}
+	starting_free(c->starting);
+	octets_free(&c->kept[0]);
+	octets_free(&c->kept[1]);
+	tls_reader_free(c->tls);
+	tcp_stream_clear(&c->stream[0]);
+	tcp_stream_clear(&c->stream[1]);
+	free(c);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A TCP connection of a capture that has carried data: its two streams, what its first
+ * octets say it is, and, if that is SMTP, its session. Knows no file and no frame.
+ */
+#ifndef CAPTURES_CONVERSATION_H
+#define CAPTURES_CONVERSATION_H
+
+#include "decoders/net/packet.h"
+#include "decoders/net/segment.h"
+#include "decoders/tls/tls.h"
+#include "proxy/sessions/session.h"
+
+/* What all conversations of a run share, and count. */
+struct capture_run {
+	const struct session_config *config;    /* dry_run is set in it */
+	const struct tls_keylog     *keylog;    /* NULL: none */
+	const char                  *capture;   /* name of the file that is read now */
+	const uint16_t              *ports;     /* where SMTP is expected, beside the known ones; 0 ends them */
+	uint64_t sessions;                      /* number given last */
+	uint64_t other;                         /* connections with data that were not SMTP */
+	uint64_t given_up;                      /* octets dropped because a ceiling was reached */
+};
+
+struct conversation;
+
+struct conversation_ends {
+	struct net_address address[2];
+	uint16_t           port[2];
+};
+
+/* Borrows run, copies ends. Ends are 0 and 1, client and server once that is known. */
+struct conversation *conversation_new(struct capture_run *run, const struct conversation_ends *ends);
+
+/* The next segment, which end sent. Never called again once it returns false: the connection is over. */
+bool conversation_segment(struct conversation *c, unsigned end, const struct tcp_segment *segment, uint64_t time_us);
+
+/* No more will come (capture end, or the ports are used anew): tells what is left, frees. */
+void conversation_end(struct conversation *c, uint64_t time_us);
+
+#endif

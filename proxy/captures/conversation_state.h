@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* A conversation from the inside, for conversation.c and recognition.c alone. */
+#ifndef CAPTURES_CONVERSATION_STATE_H
+#define CAPTURES_CONVERSATION_STATE_H
+
+#include <stdlib.h>
+
+#include "decoders/net/stream.h"
+#include "proxy/captures/conversation.h"
+
+enum conversation_state {
+	CONVERSATION_STARTS,            /* too little to tell what it is */
+	CONVERSATION_SMTP,
+	CONVERSATION_TLS_FIRST,         /* TLS from the first octet, and perhaps SMTP in it */
+	CONVERSATION_IGNORED,           /* not SMTP, or over */
+};
+
+struct starting;
+
+/* Octets that grow. */
+struct octets {
+	char  *at;
+	size_t len, room;
+};
+
+struct conversation {
+	struct capture_run      *run;
+	struct conversation_ends ends;
+	struct tcp_stream        stream[2];
+	struct starting         *starting;      /* NULL once it is known what it is */
+	struct session          *session;       /* NULL: none (yet) */
+	struct octets            kept[2];       /* by enum smtp_side: offered and not used */
+	struct tls_reader       *tls;           /* with a key log, after the hand-over; NULL: none */
+	unsigned                 client;        /* which end */
+	bool                     dialled[2], spoke[2];
+	bool                     secured, tls_tried;
+	uint8_t                  state;         /* enum conversation_state */
+};
+
+/* Out of memory ends the program. */
+static inline void *
+must(void *p)
+{
+	if (p == NULL)
+		abort();
+	return p;
+}
+
+void octets_add(struct octets *o, struct view more);
+void octets_free(struct octets *o);
+static inline struct view
+octets_view(const struct octets *o)
+{
+	return (struct view){o->at, o->len};
+}
+
+static inline enum tls_side
+conversation_tls_side(const struct conversation *c, unsigned end)
+{
+	return end == c->client ? TLS_CLIENT : TLS_SERVER;
+}
+
+/* conversation.c */
+void conversation_begin_session(struct conversation *c, uint64_t time_us);
+void conversation_news(struct conversation *c, unsigned end, const struct stream_news *news, uint64_t time_us);
+/* Decoded octets for the session, which may be over behind them. */
+void conversation_feed(struct conversation *c, enum smtp_side side, struct view octets, uint64_t time_us);
+
+/* recognition.c */
+struct starting *starting_new(void);
+void starting_free(struct starting *starting);
+bool starting_is_empty(const struct starting *starting);
+/* News while it is not known what this is. */
+void starting_news(struct conversation *c, unsigned end, const struct stream_news *news, uint64_t time_us);
+/* No more will come: it is decided by what there is. */
+void starting_ends(struct conversation *c);
+
+#endif

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/captures/flows.h"
+
+#include <stdlib.h>
+
+#define FLOWS_MAX       (1u << 18)              /* connections at once; then the longest silent one goes */
+#define SILENCE_US      (3600ull * 1000000)     /* RFC 5321 4.5.3.2 lets nobody wait longer */
+#define INDEX_START     1024u
+#define TCP_PROTOCOL    6
+
+struct flow {
+	struct flow_key {
+		uint8_t  address[2][16];
+		uint16_t port[2];
+		uint32_t family;
+	} key;
+	uint32_t             hash;
+	uint32_t             slot;              /* in the index */
+	struct conversation *talk;              /* NULL: no data yet, or over */
+	struct flow         *newer, *older;     /* by their last packets */
+	uint64_t             last_us;
+	uint32_t             syn[2];            /* sequence numbers of the SYNs, by end */
+	bool                 syn_seen[2], over;
+	struct tcp_segment   opening[2];        /* the SYNs themselves, for when data comes */
+};
+
+struct flows {
+	struct capture_run *run;
+	struct flow       **index;              /* open-addressed; NULL: free */
+	uint32_t            size, count;        /* size: a power of two */
+	struct flow        *newest, *oldest;
+};
+
+static void *
+must(void *p)
+{
+	if (p == NULL)
+		abort();
+	return p;
+}
+
+struct flows *
+flows_new(struct capture_run *run)
+{
+	struct flows *flows = must(calloc(1, sizeof *flows));
+
+	flows->run = run;
+	flows->size = INDEX_START;
+	flows->index = must(calloc(flows->size, sizeof(struct flow *)));
+	return flows;
+}
+
+/* FNV-1a by words of 32 bits, with a last mix: ends have been put in order before. */
+static uint32_t
+hash_of(const struct flow_key *key)
+{
+	uint32_t words[sizeof *key / 4], hash = 2166136261u;
+
+	memcpy(words, key, sizeof words);
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		hash = (hash ^ words[i]) * 16777619u;
+	return hash ^ hash >> 15;
+}
+
+static void
+unlink_flow(struct flows *flows, struct flow *flow)
+{
+	*(flow->newer != NULL ? &flow->newer->older : &flows->newest) = flow->older;
+	*(flow->older != NULL ? &flow->older->newer : &flows->oldest) = flow->newer;
+}
+
+static void
+link_newest(struct flows *flows, struct flow *flow)
+{
+	flow->newer = NULL;
+	flow->older = flows->newest;
+	*(flows->newest != NULL ? &flows->newest->newer : &flows->oldest) = flow;
+	flows->newest = flow;
+}
+
+static void
+put_into_index(struct flows *flows, struct flow *flow)
+{
+	uint32_t slot = flow->hash & (flows->size - 1);
+
+	while (flows->index[slot] != NULL)
+		slot = (slot + 1) & (flows->size - 1);
+	flows->index[slot] = flow;
+	flow->slot = slot;
+}
+
+/* Takes a slot out; those behind it move up, so that no search ends too early. */
+static void
+take_out_of_index(struct flows *flows, uint32_t slot)
+{
+	uint32_t mask = flows->size - 1, next = slot;
+
+	flows->index[slot] = NULL;
+	for (;;) {
+		struct flow *flow;
+		uint32_t home;
+
+		next = (next + 1) & mask;
+		flow = flows->index[next];
+		if (flow == NULL)
+			return;
+		home = flow->hash & mask;
+		if (((next - home) & mask) < ((next - slot) & mask))
+			continue;
+		flows->index[slot] = flow;
+		flow->slot = slot;
+		flows->index[next] = NULL;
+		slot = next;
+	}
+}
+
+static void
+widen(struct flows *flows)
+{
+	free(flows->index);
+	flows->size *= 2;
+	flows->index = must(calloc(flows->size, sizeof(struct flow *)));
+	for (struct flow *f = flows->oldest; f != NULL; f = f->newer)
+		put_into_index(flows, f);
+}
+
+static void
+end_talk(struct flow *flow, uint64_t time_us)
+{
+	if (flow->talk != NULL)
+		conversation_end(flow->talk, time_us);
+	flow->talk = NULL;
+}
+
+static void
+forget(struct flows *flows, struct flow *flow, uint64_t time_us)
+{
+	end_talk(flow, time_us);
+	take_out_of_index(flows, flow->slot);
+	unlink_flow(flows, flow);
+	flows->count--;
+	free(flow);
+}
+
+static void
+forget_silent(struct flows *flows, uint64_t time_us)
+{
+	struct flow *oldest;
+
+	while ((oldest = flows->oldest) != NULL &&
+	    (flows->count > FLOWS_MAX || oldest->last_us + SILENCE_US < time_us))
+		forget(flows, oldest, time_us);
+}
+
+/* Both directions of a connection have one key: the lower end comes first. *end: who sent the packet. */
+static void
+key_of(const struct net_packet *packet, const struct tcp_segment *segment, struct flow_key *key, unsigned *end)
+{
+	int order = memcmp(packet->source.octets, packet->destination.octets, 16);
+
+	if (order == 0)
+		order = (int)segment->source_port - segment->destination_port;
+	*end = order <= 0 ? 0 : 1;
+	memset(key, 0, sizeof *key);
+	memcpy(key->address[*end], packet->source.octets, 16);
+	memcpy(key->address[!*end], packet->destination.octets, 16);
+	key->port[*end] = segment->source_port;
+	key->port[!*end] = segment->destination_port;
+	key->family = packet->source.family;
+}
+
+static struct flow *
+find(const struct flows *flows, const struct flow_key *key, uint32_t hash)
+{
+	uint32_t slot = hash & (flows->size - 1);
+	struct flow *flow;
+
+	while ((flow = flows->index[slot]) != NULL) {
+		if (flow->hash == hash && memcmp(&flow->key, key, sizeof *key) == 0)
+			return flow;
+		slot = (slot + 1) & (flows->size - 1);
+	}
+	return NULL;
+}
+
+static struct flow *
+flow_new(struct flows *flows, const struct flow_key *key, uint32_t hash)
+{
+	struct flow *flow = must(calloc(1, sizeof *flow));
+
+	flow->key = *key;
+	flow->hash = hash;
+	if (2 * (flows->count + 1) > flows->size)
+		widen(flows);
+	put_into_index(flows, flow);
+	link_newest(flows, flow);
+	flows->count++;
+	return flow;
+}
+
+/* The same ports in use again: a SYN with another sequence number than the one that began this. */
+static bool
+is_reused(const struct flow *flow, unsigned end, const struct tcp_segment *segment)
+{
+	if ((segment->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
+		return false;
+	return flow->over || (flow->talk != NULL && (!flow->syn_seen[end] || flow->syn[end] != segment->seq)) ||
+	    (flow->syn_seen[end] && flow->syn[end] != segment->seq);
+}
+
+static void
+begin_again(struct flow *flow, uint64_t time_us)
+{
+	end_talk(flow, time_us);
+	flow->over = false;
+	flow->syn_seen[0] = flow->syn_seen[1] = false;
+}
+
+static void
+begin_talk(struct flows *flows, struct flow *flow)
+{
+	struct conversation_ends ends = {.port = {flow->key.port[0], flow->key.port[1]}};
+
+	for (unsigned end = 0; end < 2; end++) {
+		ends.address[end].family = (uint8_t)flow->key.family;
+		memcpy(ends.address[end].octets, flow->key.address[end], 16);
+	}
+	flow->talk = conversation_new(flows->run, &ends);
+	/* The SYN that carries no ACK came first. */
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned end = flow->syn_seen[0] && !(flow->opening[0].flags & TCP_ACK) ? i : !i;
+
+		if (flow->syn_seen[end])
+			conversation_segment(flow->talk, end, &flow->opening[end], flow->last_us);
+	}
+}
+
+void
+flows_packet(struct flows *flows, const struct net_packet *packet, uint64_t time_us)
+{
+	struct tcp_segment segment;
+	struct flow_key key;
+	struct flow *flow;
+	uint32_t hash;
+	unsigned end;
+
+	if (packet->protocol != TCP_PROTOCOL || !tcp_segment_parse(packet->payload, packet->payload_len, &segment))
+		return;
+	key_of(packet, &segment, &key, &end);
+	hash = hash_of(&key);
+	flow = find(flows, &key, hash);
+	if (flow == NULL)
+		flow = flow_new(flows, &key, hash);
+	else if (is_reused(flow, end, &segment))
+		begin_again(flow, time_us);
+	if (flows->newest != flow) {
+		unlink_flow(flows, flow);
+		link_newest(flows, flow);
+	}
+	flow->last_us = time_us;
+	if ((segment.flags & TCP_SYN) != 0 && !flow->syn_seen[end]) {
+		flow->syn_seen[end] = true;
+		flow->syn[end] = segment.seq;
+		flow->opening[end] = segment;
+		flow->opening[end].data = VIEW_NONE;
+		flow->opening[end].data_len = 0;
+	}
+	if (flow->over || (flow->talk == NULL && segment.data_len == 0))
+		return;
+	if (flow->talk == NULL)
+		begin_talk(flows, flow);
+	if (!conversation_segment(flow->talk, end, &segment, time_us)) {
+		end_talk(flow, time_us);
+		flow->over = true;
+	}
+	forget_silent(flows, time_us);
+}
+
+void
+flows_end(struct flows *flows, uint64_t time_us)
+{
+	while (flows->oldest != NULL)
+		forget(flows, flows->oldest, time_us);
+}
+
+void
+flows_free(struct flows *flows)
+{
+	if (flows == NULL)
+		return;
+	free(flows->index);
+	free(flows);
+}

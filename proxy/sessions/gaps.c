@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What only captures have: octets that are missing, sessions that were under way before, TLS
+ * that can be read with somebody's keys.
+ */
+#include "decoders/tls/tls.h"
+
+#include "proxy/sessions/events.h"
+#include "proxy/sessions/state.h"
+
+/* The unfinished line in front of a gap is told as what it is. */
+static void
+finish_kept(struct session *s, enum smtp_side from, const char *kept, size_t len)
+{
+	struct passage p;
+
+	memset(&p, 0, sizeof p);
+	if (!smtp_dialogue_finish(&s->dialogue, from, kept, len, s->now_us, &p.unit))
+		return;
+	p.unit.marks |= SMTP_MARK_UNSURE;
+	p.arrived_us = s->now_us;
+	if (p.unit.type == SMTP_UNIT_CONTENT)
+		content_arrives(s, &p);
+	unit_settles(s, from, &p);
+}
+
+void
+session_gap(struct session *s, enum smtp_side from, const char *kept, size_t len, uint64_t missing,
+    uint64_t time_us, struct plan *plan)
+{
+	enum event_side side = from == SMTP_CLIENT ? EVENT_CLIENT : EVENT_SERVER;
+
+	call_begins(s, time_us, plan);
+	finish_kept(s, from, kept, len);
+	plan->used = len;
+	s->from[from].octets += len;
+	s->gaps++;
+	if (from == SMTP_CLIENT && s->content != NULL)
+		s->content->gap = true;
+	smtp_dialogue_gap(&s->dialogue, from, missing);
+	finding_tell(s, FINDING_CAP_GAP, side, arena_printf(s->config->arena,
+	    "%llu octets of the %s's are missing from the capture", (unsigned long long)missing,
+	    from == SMTP_CLIENT ? "client" : "server"), VIEW_NONE);
+	/* What the client sent behind DATA may be decided now. */
+	plan->other = from == SMTP_SERVER;
+	call_ends(s);
+}
+
+void
+session_midstream(struct session *s)
+{
+	smtp_dialogue_midstream(&s->dialogue);
+	finding_tell(s, FINDING_CAP_MIDSTREAM, EVENT_NETWORK, VIEW_NONE, VIEW_NONE);
+}
+
+void
+session_network_finding(struct session *s, enum finding finding, struct view detail, uint64_t time_us)
+{
+	s->now_us = time_us;
+	finding_tell(s, finding, EVENT_NETWORK, detail, VIEW_NONE);
+}
+
+bool
+session_is_handed_over(const struct session *s)
+{
+	return s->dialogue.handover || s->dialogue.opaque;
+}
+
+void
+session_secured(struct session *s, const struct tls_facts *facts, uint64_t time_us)
+{
+	s->now_us = time_us;
+	s->tls = true;
+	tls_reader_free(s->passed);
+	s->passed = NULL;
+	event_tls(s, "established", facts, VIEW_NONE);
+	smtp_dialogue_secured(&s->dialogue);
+}
+
+void
+session_encrypted(struct session *s, enum smtp_side from, uint64_t octets)
+{
+	s->from[from].opaque += octets;
+}
+
+/* The reply that decides what the client's octets are is missing: their shape decides. */
+bool
+gap_decides(struct session *s, struct view octets)
+{
+	struct smtp_exchange *e;
+	struct smtp_reply presumed = {.code = 0};
+	enum smtp_place place;
+
+	if (s->dialogue.presume == 0)
+		return false;
+	place = smtp_dialogue_place(&s->dialogue, SMTP_CLIENT, &e);
+	if (place != SMTP_UNDECIDED || e == NULL)
+		return false;
+	presumed.code = smtp_dialogue_presume(&s->dialogue, octets.at, octets.len);
+	if (presumed.code == 0)
+		return false;
+	if (presumed.code == 354) {
+		client_told(s, e, &presumed, &presumed);
+		s->replies--;   /* nobody has seen it */
+	}
+	smtp_dialogue_presumed(&s->dialogue, presumed.code);
+	return true;
+}
