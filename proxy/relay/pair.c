@@ -358,7 +358,6 @@ pair_new(struct worker *worker, int fd, const union url_address *client, const s
 	leg_init(&pair->leg[SMTP_CLIENT]);
 	leg_init(&pair->leg[SMTP_SERVER]);
 	leg_open(&pair->leg[SMTP_CLIENT], worker->base, fd, client_is_ready, pair);
-	pair_timer_init(pair);
 	pair->rulebook = rulebook_use(worker->rulebook);
 	pair->session = session_new(&pair->rulebook->config, ++worker->last_session, &ends, now_us);
 	session_connect(pair->session, now_us, &plan);

@@ -31,7 +31,7 @@ struct pair {
 	uint64_t          reset_look_us[2];     /* when to look again whether it may go; 0: not yet */
 	uint64_t          lost_by_us[2];        /* a lost leg is read until then, not longer; 0: it is not lost */
 	struct leg        leg[2];       /* by enum smtp_side */
-	struct loop_event timer;
+	struct loop_event *timer;       /* owned; NULL: an idle session needs none */
 	unsigned          resumes[2];   /* due: session_resume, by the side whose octets waited */
 	bool              feed_due[2];  /* due: that side's kept octets, even none */
 	bool              dial_due;
@@ -41,7 +41,7 @@ struct pair {
 	char             *why;          /* unreachable_due: the reason; owned */
 };
 
-static_assert(sizeof(struct pair) <= 768, "an idle session has at most 1.2 KiB, struct session included");
+static_assert(sizeof(struct pair) <= 576, "an idle session has at most 1.2 KiB, struct session included");
 
 /* pair.c */
 
@@ -74,9 +74,9 @@ bool pair_finish(struct pair *pair, uint64_t now_us);
 void pair_free(struct pair *pair);
 
 /* pair_timer.c */
-void pair_timer_init(struct pair *pair);
 
 /* Sets the timer for what comes first; never moves it back: it is asked again when it goes off. */
 void pair_timer_arm(struct pair *pair, uint64_t now_us);
+void pair_timer_free(struct pair *pair);
 
 #endif

@@ -2,6 +2,8 @@
 /* A pair's one timer: when it must be woken although nothing comes, and what is due then. */
 #include "proxy/relay/pair_state.h"
 
+#include <stdlib.h>
+
 static void
 earlier(uint64_t *at, uint64_t other)
 {
@@ -39,20 +41,6 @@ wake_at(const struct pair *pair)
 	return at;
 }
 
-void
-pair_timer_arm(struct pair *pair, uint64_t now_us)
-{
-	uint64_t at = wake_at(pair), wait;
-	struct timeval tv;
-
-	if (at == 0 || (pair->armed_us != 0 && pair->armed_us <= at))
-		return;
-	wait = at > now_us ? at - now_us : 0;
-	tv = (struct timeval){.tv_sec = (time_t)(wait / 1000000), .tv_usec = (suseconds_t)(wait % 1000000)};
-	evtimer_add(&pair->timer, &tv);
-	pair->armed_us = at;
-}
-
 static void
 wake(struct pair *pair, uint64_t now_us)
 {
@@ -84,7 +72,7 @@ timer_is_due(evutil_socket_t fd, short what, void *to)
 
 	(void)fd;
 	(void)what;
-	pair->armed_us = 0;
+	pair_timer_free(pair);
 	pair->settling = true;          /* what dialling comes to is settled below */
 	wake(pair, now_us);
 	pair->settling = false;
@@ -92,7 +80,27 @@ timer_is_due(evutil_socket_t fd, short what, void *to)
 }
 
 void
-pair_timer_init(struct pair *pair)
+pair_timer_arm(struct pair *pair, uint64_t now_us)
 {
-	evtimer_assign(&pair->timer, pair->worker->base, timer_is_due, pair);
+	uint64_t at = wake_at(pair), wait;
+	struct timeval tv;
+
+	if (at == 0 || (pair->armed_us != 0 && pair->armed_us <= at))
+		return;
+	if (pair->timer == NULL)
+		pair->timer = evtimer_new(pair->worker->base, timer_is_due, pair);
+	wait = at > now_us ? at - now_us : 0;
+	tv = (struct timeval){.tv_sec = (time_t)(wait / 1000000), .tv_usec = (suseconds_t)(wait % 1000000)};
+	if (pair->timer == NULL || evtimer_add(pair->timer, &tv) != 0)
+		abort();
+	pair->armed_us = at;
+}
+
+void
+pair_timer_free(struct pair *pair)
+{
+	if (pair->timer != NULL)
+		event_free(pair->timer);
+	pair->timer = NULL;
+	pair->armed_us = 0;
 }

@@ -102,8 +102,7 @@ pair_free(struct pair *pair)
 	assert(pair->session == NULL);
 	leg_clear(&pair->leg[SMTP_CLIENT]);
 	leg_clear(&pair->leg[SMTP_SERVER]);
-	if (pair->armed_us != 0)
-		evtimer_del(&pair->timer);
+	pair_timer_free(pair);
 	*pair->at = pair->next;
 	if (pair->next != NULL)
 		pair->next->at = pair->at;
