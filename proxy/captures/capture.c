@@ -68,6 +68,18 @@ is_readable_file(const char *path, uint64_t *size, FILE *err)
 	return true;
 }
 
+/* Behind comments and white space a rule file begins with "rule". */
+static bool
+looks_like_rules(const char *text)
+{
+	for (;;) {
+		text += strspn(text, " \t\r\n");
+		if (*text != '#')
+			return strncmp(text, "rule", 4) == 0 && (text[4] == ' ' || text[4] == '\t' || text[4] == '"');
+		text += strcspn(text, "\n");
+	}
+}
+
 /* libpcap says "unknown file format"; what people give instead of a capture is mostly a rule file. */
 static void
 say_not_a_capture(const char *path, const char *reason, FILE *err)
@@ -79,7 +91,7 @@ say_not_a_capture(const char *path, const char *reason, FILE *err)
 	if (file != NULL)
 		fclose(file);
 	start[len] = '\0';
-	if (strstr(reason, "unknown file format") != NULL && strstr(start, "rule \"") != NULL)
+	if (strstr(reason, "unknown file format") != NULL && looks_like_rules(start))
 		fprintf(err, "smtpscope: %s is a rule file, not a capture; give it with -r\n", path);
 	else
 		fprintf(err, "smtpscope: %s: %s; pcap and pcapng files can be read\n", path, reason);

@@ -260,7 +260,9 @@ void
 auth_line_settles(struct session *s, struct passage *p)
 {
 	struct smtp_exchange *e = p->unit.of;
-	struct smtp_fate fate = {.time_us = s->now_us, .forwarded = e != NULL && e->forwarded};
+	/* A server that said something else awaits a command, not a secret. */
+	struct smtp_fate fate = {.time_us = s->now_us,
+	    .forwarded = e != NULL && e->forwarded && e->server_code == 334};
 	struct view line = smtp_line_text(p->unit.wire);
 
 	if (s->auth != NULL)
@@ -272,7 +274,7 @@ auth_line_settles(struct session *s, struct passage *p)
 	finding_marks(s, p, p->unit.marks);
 	findings_tell(s, p, SMTP_CLIENT);
 	smtp_dialogue_settle(&s->dialogue, SMTP_CLIENT, &fate);
-	/* A rule said 334 to an AUTH that the server never saw: nobody else can answer. */
+	/* A rule said 334 where the server did not: nobody else can answer. */
 	if (e != NULL && !fate.forwarded && e->note != NULL)
 		note_forge(e->note, VIEW("454 4.7.0 Temporary authentication failure\r\n"), 454, ORIGIN_PROXY);
 }

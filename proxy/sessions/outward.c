@@ -204,8 +204,10 @@ may_go_ahead(struct session *s, enum smtp_side from)
 		    (e == NULL || rules_need(rules, RULES_AT_REPLY, e->verb) == RULES_NONE);
 	case SMTP_HANDOVER:
 		return rules_need(rules, RULES_AT_TLS, 0) == RULES_NONE;
+	case SMTP_AUTH_LINES:
+		return e != NULL && e->server_code == 334;
 	default:
-		return place == SMTP_AUTH_LINES || place == SMTP_OPAQUE;
+		return place == SMTP_OPAQUE;
 	}
 }
 

@@ -148,6 +148,14 @@ void session_closing(struct session *s);
 char *session_keep_text(char *old, struct view text);
 bool session_judge(struct session *s, struct passage *p, const struct rules_facts *facts, struct view unit);
 
+/* opening.c: rules at `connect` have been asked; what they say is carried out */
+void opening_goes_on(struct session *s, struct passage *p);
+
+/* ending.c */
+void ending_goes_on(struct session *s);                 /* of a session that is closing */
+void ending_of_side(struct session *s, enum smtp_side from, bool stuck);        /* which may have said FIN */
+void ending_by_rule(struct session *s, const struct passage *p);        /* `close`, `reset` */
+
 /* notes.c */
 struct note *note_new(struct session *s);
 void note_free(struct session *s, struct note *note, bool refused);
@@ -156,6 +164,8 @@ void note_forge(struct note *note, struct view octets, uint16_t code, enum event
 void note_forget_forged(struct note *note);
 
 /* session.c */
+void spent_free(struct session *s);
+void pending_done(struct session *s, struct direction *dir);
 void call_begins(struct session *s, uint64_t time_us, struct plan *plan);
 void call_ends(struct session *s);
 void unit_settles(struct session *s, enum smtp_side from, struct passage *p);
