@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory of a stream. Every octet of a capture comes through here once, so the hash takes
- * 32 of them in a step, by four multiplications that do not wait for each other. It need not
- * withstand an enemy: who can choose the octets can as well choose others.
+ * The memory of a stream. Every octet of a capture comes through here once, so the hash is four
+ * sums of words, and the sums of these (Fletcher's idea), which do not wait for each other. It
+ * need not withstand an enemy: who can choose the octets can as well choose others.
  */
 #include "decoders/net/history.h"
 
@@ -17,32 +17,34 @@ eight_at(const char *at)
 	return eight;
 }
 
+static inline uint64_t
+mixed(uint64_t sum, uint64_t of_sums)
+{
+	return (sum ^ of_sums >> 29) * UINT64_C(0x9e3779b97f4a7c15) + (of_sums ^ sum >> 31) * UINT64_C(0xc2b2ae3d27d4eb4f);
+}
+
 static uint32_t
 hash_of(struct view v)
 {
-	static const uint64_t odd[4] = {
-	    UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xc2b2ae3d27d4eb4f), UINT64_C(0x165667b19e3779f9),
-	    UINT64_C(0xff51afd7ed558ccd)};
-	uint64_t    a = v.len, b = 1, c = 2, d = 3;
-	char        last[STEP] = {0};
+	uint64_t    a = v.len, b = 1, c = 2, d = 3, aa = 0, bb = 0, cc = 0, dd = 0;
 	const char *at = v.at, *end = v.at + v.len;
+	char        last[STEP] = {0};
 
 	for (; end - at >= STEP; at += STEP) {
-		a = (a ^ eight_at(at)) * odd[0];
-		b = (b ^ eight_at(at + 8)) * odd[1];
-		c = (c ^ eight_at(at + 16)) * odd[2];
-		d = (d ^ eight_at(at + 24)) * odd[3];
-		a ^= a >> 32, b ^= b >> 32, c ^= c >> 32, d ^= d >> 32;
+		aa += a += eight_at(at);
+		bb += b += eight_at(at + 8);
+		cc += c += eight_at(at + 16);
+		dd += d += eight_at(at + 24);
 	}
 	if (at < end) {
 		memcpy(last, at, (size_t)(end - at));
-		a = (a ^ eight_at(last)) * odd[1];
-		b = (b ^ eight_at(last + 8)) * odd[2];
-		c = (c ^ eight_at(last + 16)) * odd[3];
-		d = (d ^ eight_at(last + 24)) * odd[0];
+		aa += a += eight_at(last);
+		bb += b += eight_at(last + 8);
+		cc += c += eight_at(last + 16);
+		dd += d += eight_at(last + 24);
 	}
-	a = (a ^ a >> 29) + (b ^ b >> 31) * 3 + (c ^ c >> 30) * 5 + (d ^ d >> 28) * 7;
-	return (uint32_t)((a * odd[0]) >> 32);
+	a = mixed(a, bb) ^ mixed(b, cc) ^ mixed(c, dd) ^ mixed(d, aa);
+	return (uint32_t)(a >> 32) ^ (uint32_t)a;
 }
 
 void
