@@ -308,7 +308,8 @@ weigh_server(struct side *server)
 		if (place == GREETING && line.code == 250)
 			place = LATER;          /* what was in front is missing */
 		if (place <= REST_OF_GREETING) {
-			points = points_of_greeting(&line, server->usual_port);
+			/* A usual port makes no mail server of one that has said FTP in a line before. */
+			points = points_of_greeting(&line, server->usual_port && mailish);
 			if (place == REST_OF_GREETING && points != SURE && points != FOREIGN)
 				points = 0;
 			mailish &= !HAS_ANY(line.text, ftp_words);

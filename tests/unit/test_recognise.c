@@ -113,6 +113,8 @@ static const struct opening {
     {"FTP banner alone", 21, false, UNKNOWN, UNKNOWN, UNKNOWN, {"S220 Microsoft FTP Service\r\n"}},
     {"FTP banner alone, usual port", 25, false, UNKNOWN, UNKNOWN, UNKNOWN, {"S220 Microsoft FTP Service\r\n"}},
     {"FTP on a usual port", 2525, false, NO, NO, NO, {"S220 Microsoft FTP Service\r\n", "CUSER ann\r\n", "S331 Password\r\n"}},
+    {"FTP on a usual port, banner of lines", 25, false, NO, NO, NO,
+	{"S220-ftp.example.net\r\n220-Welcome to the archive\r\n220 Ready\r\n", "CUSER ann\r\n", "S331 Password\r\n"}},
     {"FTP that is full", 21, false, NO, UNKNOWN, NO, {"S421 Too many users\r\n", "S221 Bye\r\n150 x\r\n"}},
     {"inside FTP", 21, true, NO, UNKNOWN, NO,
 	{"CCWD /pub\r\n", "S250 Directory successfully changed.\r\n", "CCWD a\r\n", "S250 Directory successfully changed.\r\n",
