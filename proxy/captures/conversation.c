@@ -168,12 +168,23 @@ smtp_gap(struct conversation *c, unsigned end, uint64_t count, uint64_t time_us)
 	follow(c, side, &plan, time_us);
 }
 
+/* To be told in front of what ends the session. An end that is there and silent is another matter. */
+static void
+tell_oneside(struct conversation *c, uint64_t time_us)
+{
+	if (c->heard[0] == c->heard[1] || c->oneside_told)
+		return;
+	c->oneside_told = true;
+	session_network_finding(c->session, FINDING_CAP_ONESIDE, VIEW_NONE, time_us);
+}
+
 static void
 smtp_closed(struct conversation *c, unsigned end, enum close_how how, uint64_t time_us)
 {
 	enum smtp_side side = end == c->client ? SMTP_CLIENT : SMTP_SERVER;
 	struct plan plan;
 
+	tell_oneside(c, time_us);
 	session_closed(c->session, side, how, VIEW_NONE, c->kept[side].at, c->kept[side].len, time_us, &plan);
 	keep(c, side, view_from(octets_view(&c->kept[side]), plan.used));
 	follow(c, side, &plan, time_us);
@@ -186,7 +197,6 @@ conversation_news(struct conversation *c, unsigned end, const struct stream_news
 		return;
 	switch (news->type) {
 	case STREAM_DATA:
-		c->spoke[end] = true;
 		smtp_octets(c, end, news->octets, time_us);
 		break;
 	case STREAM_GAP:
@@ -261,6 +271,7 @@ news_of(struct conversation *c, unsigned end, uint64_t time_us)
 bool
 conversation_segment(struct conversation *c, unsigned end, const struct tcp_segment *segment, uint64_t time_us)
 {
+	c->heard[end] = true;
 	if ((segment->flags & TCP_SYN) != 0 && c->state == CONVERSATION_STARTS)
 		c->dialled[(segment->flags & TCP_ACK) != 0 ? !end : end] = true;
 	/* What this end has acknowledged comes first: it had it when it sent this. */
@@ -284,9 +295,8 @@ conversation_end(struct conversation *c, uint64_t time_us)
 	}
 	if (c->starting != NULL && !starting_is_empty(c->starting))
 		starting_ends(c);
-	if (c->session != NULL && c->spoke[0] != c->spoke[1])
-		session_network_finding(c->session, FINDING_CAP_ONESIDE, VIEW_NONE, time_us);
 	if (c->session != NULL) {
+		tell_oneside(c, time_us);
 		session_closed(c->session, SMTP_CLIENT, CLOSE_CAPTURE, VIEW_NONE, NULL, 0, time_us, &plan);
 		session_is_over(c, time_us);
 	}

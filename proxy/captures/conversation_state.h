@@ -32,8 +32,8 @@ struct conversation {
 	struct octets            kept[2];       /* by enum smtp_side: offered and not used */
 	struct tls_reader       *tls;           /* with a key log, after the hand-over; NULL: none */
 	unsigned                 client;        /* which end */
-	bool                     dialled[2], spoke[2];
-	bool                     secured, tls_tried;
+	bool                     dialled[2], heard[2];  /* heard: its packets are in the capture */
+	bool                     secured, tls_tried, oneside_told;
 	uint8_t                  state;         /* enum conversation_state */
 };
 

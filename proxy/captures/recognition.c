@@ -84,12 +84,10 @@ replay(struct conversation *c)
 			news.octets = (struct view){starting->octets[r->end].at + at[r->end], r->count};
 			at[r->end] += r->count;
 		}
-		if (in_tls && r->type == STREAM_DATA && c->session != NULL) {
-			c->spoke[r->end] = true;
+		if (in_tls && r->type == STREAM_DATA && c->session != NULL)
 			conversation_feed(c, r->end == c->client ? SMTP_CLIENT : SMTP_SERVER, news.octets, r->time_us);
-		} else {
+		else
 			conversation_news(c, r->end, &news, r->time_us);
-		}
 	}
 	starting_free(starting);
 }
