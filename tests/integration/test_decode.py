@@ -1,0 +1,570 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""`smtpscope decode` on captures that are made here: parity with the live proxy, holes, other
+protocols, damaged files, rules run dry.
+
+    test_decode.py [WORD...]    all, or the tests whose names have one of the words in them
+
+SMTPSCOPE is the program, TEST_TRANSCRIPTS the reader of transcripts (build/tests/unit/test_transcripts).
+"""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import random
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import traceback
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SMTPSCOPE = pathlib.Path(os.environ.get("SMTPSCOPE", ROOT / "smtpscope")).resolve()
+BESIDE = SMTPSCOPE.parent / "tests" / "unit" / "test_transcripts"
+READER = pathlib.Path(os.environ.get(
+    "TEST_TRANSCRIPTS", BESIDE if BESIDE.exists() else ROOT / "build" / "tests" / "unit" / "test_transcripts"))
+DEADLINE = 120      # seconds; ends only what would hang
+
+FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+CLIENT, SERVER = "192.0.2.1", "192.0.2.25"
+ETHERNET = 1
+MSS = 1400
+FEW_OCTETS = 8192   # of a longer write only so many at each end travel one by one
+
+
+class Wire:
+    """One TCP connection as a capture shows it. Every packet comes a millisecond behind the one before."""
+
+    def __init__(self, port=25, client_port=40000, syn=True, start=1_700_000_000_000_000):
+        self.time, self.packets = start, []
+        self.port = {"client": client_port, "server": port}
+        self.seq = {"client": 0xfffffff0, "server": 7000}       # the client's wraps at once
+        if syn:
+            self.packet("client", SYN, ack=False)
+            self.packet("server", SYN)
+            self.packet("client", 0)
+
+    def packet(self, side, flags, data=b"", ack=True, seq=None):
+        other = "server" if side == "client" else "client"
+        begin = self.seq[side] if seq is None else seq
+        if ack:
+            flags |= ACK
+        tcp = struct.pack(">HHIIBBHHH", self.port[side], self.port[other], begin & 0xffffffff,
+                          self.seq[other] & 0xffffffff if ack else 0, 5 << 4, flags, 65535, 0, 0) + data
+        ends = (CLIENT, SERVER) if side == "client" else (SERVER, CLIENT)
+        ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 1, 0x4000, 64, 6, 0,
+                         *map(socket.inet_aton, ends)) + tcp
+        self.packets.append((self.time, side, b"\x02\0\0\0\0\1\x02\0\0\0\0\2\x08\0" + ip))
+        self.time += 1000
+        if seq is None:
+            self.seq[side] += len(data) + (1 if flags & (SYN | FIN) else 0)
+
+    def say(self, side, data, cuts=(), order=None, again=()):
+        """Writes data in segments that end at cuts, in the given order, some of them twice; the other end acks."""
+        pieces = []
+        for begin, until in zip([0, *cuts], [*cuts, len(data)]):
+            pieces += [(at, data[at:min(at + MSS, until)]) for at in range(begin, until, MSS)]
+        base = self.seq[side]
+        sent = list(range(len(pieces)))
+        if order:
+            order(sent)
+        for i in sent:
+            self.packet(side, PSH, pieces[i][1], seq=base + pieces[i][0])
+        for i in sent:
+            if i in again:
+                self.packet(side, PSH, pieces[i][1], seq=base + pieces[i][0])
+        self.seq[side] = base + len(data)
+        self.packet("server" if side == "client" else "client", 0)
+
+    def lose(self, side, data):
+        """Data that was sent and received, and that the capture lacks."""
+        self.seq[side] += len(data)
+        self.packet("server" if side == "client" else "client", 0)
+
+    def talk(self, *lines):
+        """Lines "C: text" and "S: text", each a write; "-C: text" is lost."""
+        for line in lines:
+            side = {"C": "client", "S": "server"}[line.lstrip("-")[0]]
+            data = line.lstrip("-")[3:].encode() + b"\r\n"
+            (self.lose if line[0] == "-" else self.say)(side, data)
+        return self
+
+    def end(self):
+        self.packet("client", FIN)
+        self.packet("server", FIN)
+        self.packet("client", 0)
+        return self
+
+    def only(self, side):
+        self.packets = [p for p in self.packets if p[1] == side]
+        return self
+
+    def pcap(self, link=ETHERNET):
+        return pcap_header(link) + b"".join(record(time, octets) for time, _, octets in self.packets)
+
+
+def pcap_header(link=ETHERNET):
+    return struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, link)
+
+
+def record(time, octets):
+    return struct.pack("<IIII", time // 1000000, time % 1000000, len(octets), len(octets)) + octets
+
+
+class Answer:
+    """What decode did: exit code, events, standard error."""
+
+    def __init__(self, done):
+        self.code, self.lines = done.returncode, done.stdout.splitlines(keepends=True)
+        self.stderr = done.stderr.decode(errors="replace")
+        assert self.code >= 0, f"decode ended with signal {-self.code}: {self.stderr}"
+        self.events = [json.loads(line) for line in self.lines]
+
+    def of(self, kind, **fields):
+        return [e for e in self.events
+                if e["event"] == kind and all(e.get(name) == value for name, value in fields.items())]
+
+    def findings(self):
+        return [e["id"] for e in self.of("finding")]
+
+    def verbs(self):
+        return [e["verb"] for e in self.of("command")]
+
+    def replies(self):
+        return [(e["code"], e["to"]) for e in self.of("reply")]
+
+    def close(self):
+        (event,) = self.of("close")
+        return event
+
+
+def run(*arguments, stdin=None):
+    given = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
+    return Answer(subprocess.run([SMTPSCOPE, "decode", "-f", "json", *map(str, arguments)], cwd=ROOT,
+                                 capture_output=True, timeout=DEADLINE, **given))
+
+
+def decode(wire, *arguments):
+    """The answer to a capture that is sound: exit code 0."""
+    answer = run(*arguments, "-", stdin=wire.pcap())
+    assert answer.code == 0, f"exit code {answer.code}: {answer.stderr}"
+    return answer
+
+
+def same(got, wanted, what=""):
+    assert got == wanted, f"{what}: {got!r}, and not {wanted!r}"
+
+
+# ---- parity: transcripts as captures
+
+# Nothing in these is SMTP: a capture has no session of them.
+NO_SMTP = {"nothing-at-all", "client-leaves-before-greeting", "not-smtp-at-all"}
+# The same events in another place: what the proxy itself does cannot be in a capture.
+NOT_IN_A_CAPTURE = {"server-unreachable": "no server, no octets"}
+
+
+def whole(data, _):
+    return {}
+
+
+def octet_by_octet(data, _):
+    places = range(1, len(data))
+    if len(data) > 2 * FEW_OCTETS:
+        places = [*range(1, FEW_OCTETS), *range(len(data) - FEW_OCTETS, len(data))]
+    return {"cuts": places}
+
+
+def disordered(data, chance):
+    def order(pieces):
+        for begin in range(0, len(pieces), 6):
+            window = pieces[begin:begin + 6]
+            chance.shuffle(window)
+            pieces[begin:begin + 6] = window
+
+    cuts = sorted({chance.randrange(1, len(data)) for _ in range(12)}) if len(data) > 1 else []
+    return {"cuts": cuts, "order": order, "again": {chance.randrange(14) for _ in range(5)}}
+
+
+def wire_of(script, way):
+    wire, chance = Wire(), random.Random(script["name"])
+    for step in script["steps"]:
+        side, octets = step["writer"], bytes.fromhex(step["octets"])
+        if octets:
+            wire.say(side, octets, **way(octets, chance))
+        if step["ends"] == "close":
+            wire.packet(side, FIN)
+        elif step["ends"] == "reset":
+            wire.packet(side, RST)
+    return wire
+
+
+def as_live(lines):
+    """The events as the proxy would have written them: its own upstream event, and not the capture's name."""
+    for line in lines:
+        event = json.loads(line)
+        if event["event"] == "reply" and event["to"] == "CONNECT":
+            # Nobody dialled: what the greeting's latency is counted from is the proxy's own.
+            line = line.replace(b'"latency_ms":null', b'"latency_ms":1.0')
+        if event["event"] != "open":
+            yield line
+            continue
+        same(event["source"], "pcap", "the source")
+        event.update(source="proxy", capture=None)
+        yield json.dumps(event).encode() + b"\n"
+        yield json.dumps({"time": event["time"], "session": event["session"], "event": "upstream",
+                          "server": event["server"], "outcome": "connected", "duration_ms": 1.0,
+                          "reason": None}).encode() + b"\n"
+
+
+def parity_of(path):
+    script = json.loads(subprocess.run([READER, "--steps", path], check=True, capture_output=True, cwd=ROOT).stdout)
+    if script["name"] in NOT_IN_A_CAPTURE:
+        return None
+    options = ["--max-line", script["max_line"]]
+    options += ["--show-secrets"] if script["show_secrets"] else []
+    for way in (whole, octet_by_octet, disordered):
+        answer = decode(wire_of(script, way), *options)
+        if script["name"] in NO_SMTP:
+            same(answer.lines, [], f"{way.__name__}: no SMTP")
+            continue
+        with tempfile.NamedTemporaryFile(prefix="smtpscope-decode.") as lines:
+            lines.write(b"".join(as_live(answer.lines)))
+            lines.flush()
+            judged = subprocess.run([READER, "--events", path, lines.name], capture_output=True, cwd=ROOT)
+        assert judged.returncode == 0, f"{way.__name__}: {judged.stderr.decode(errors='replace')}"
+    return None
+
+
+def transcripts():
+    for path in sorted((ROOT / "tests" / "transcripts").glob("*.txt")):
+        if not any(line.startswith("|") for line in path.read_text().splitlines()):
+            yield str(path.relative_to(ROOT))
+
+
+# ---- holes
+
+GREETING = ["S: 220 mx.example.net ESMTP"]
+HELLO = ["C: EHLO client.example.org", "S: 250-mx.example.net\r\n250 PIPELINING"]
+GROUP = "C: MAIL FROM:<ann@example.org>\r\nRCPT TO:<bob@example.net>\r\nRCPT TO:<eve@example.net>\r\nDATA"
+ANSWERS = ["S: 250 2.1.0 Ok", "S: 250 2.1.5 Ok", "S: 550 5.1.1 No such mailbox", "S: 354 Go on"]
+CONTENT = ["C: Subject: one\r\n\r\nfirst", "C: second", "C: third\r\n."]
+STORED = ["S: 250 2.0.0 Stored"]
+QUIT = ["C: QUIT", "S: 221 2.0.0 Bye"]
+VERBS = ["EHLO", "MAIL", "RCPT", "RCPT", "DATA"]
+SESSION = [*GREETING, *HELLO, GROUP, *ANSWERS, *CONTENT, *STORED, *QUIT]
+
+
+def session(lines=(), **options):
+    return Wire(**options).talk(*(lines or SESSION)).end()
+
+
+def lost(*lines):
+    """The session without these lines of it."""
+    return session([("-" if line in lines else "") + line for line in SESSION])
+
+
+def has_gap(answer, count, side):
+    same(answer.close()["gaps"], count, "gaps")
+    same([e["side"] for e in answer.of("finding", id="cap.gap")], [side] * count, "findings of gaps")
+
+
+def test_whole_session():
+    answer = decode(session())
+    same(answer.verbs(), [*VERBS, "QUIT"], "commands")
+    same([code for code, _ in answer.replies()], [220, 250, 250, 250, 550, 354, 250, 221], "replies")
+    same(answer.findings(), [], "findings")
+    same(answer.close()["gaps"], 0, "gaps")
+    (message,) = answer.of("message")
+    same((message["complete"], message["code"]), (True, 250), "the message")
+
+
+def test_times_are_the_captures():
+    answer = decode(session())
+    same(answer.events[0]["time"][:23], "2023-11-14T22:13:20.003", "the first packet with data")
+    assert all(a["time"] <= b["time"] for a, b in zip(answer.events, answer.events[1:])), "time runs backwards"
+
+
+def test_greeting_missing():
+    answer = decode(lost(*GREETING))
+    has_gap(answer, 1, "server")
+    same(answer.verbs(), [*VERBS, "QUIT"], "commands")
+    same([code for code, _ in answer.replies()], [250, 250, 250, 550, 354, 250, 221], "replies")
+    same(answer.replies()[0], (250, "EHLO"), "the first reply")
+    same(answer.of("message")[0]["complete"], True, "the message")
+
+
+def test_reply_missing_in_a_group():
+    answer = decode(lost(ANSWERS[2]))
+    has_gap(answer, 1, "server")
+    same(answer.verbs(), [*VERBS, "QUIT"], "commands")
+    assert (354, "DATA") in answer.replies(), answer.replies()
+    same(answer.replies()[-1], (221, "QUIT"), "the last reply")
+    (message,) = answer.of("message")
+    same((message["complete"], message["code"]), (True, 250), "the message")
+
+
+def test_content_with_a_hole():
+    answer = decode(lost(CONTENT[1]))
+    has_gap(answer, 1, "client")
+    (message,) = answer.of("message")
+    same((message["complete"], message["code"]), (False, 250), "the message")
+    same(answer.replies()[-1], (221, "QUIT"), "the last reply")
+
+
+def test_end_of_content_missing():
+    answer = decode(lost(CONTENT[2]))
+    has_gap(answer, 1, "client")
+    same([m["complete"] for m in answer.of("message")], [False], "the message")
+    same(answer.verbs()[-1], "QUIT", "decoding goes on")
+
+
+def test_command_missing():
+    answer = decode(lost(GROUP))
+    has_gap(answer, 1, "client")
+    same(answer.verbs()[-1], "QUIT", "decoding goes on")
+    same(answer.replies()[-1], (221, "QUIT"), "the last reply")
+
+
+def test_any_one_line_missing():
+    for line in SESSION:
+        answer = decode(lost(line))
+        has_gap(answer, 1, "client" if line[0] == "C" else "server")
+
+
+def test_client_alone():
+    answer = decode(session().only("client"))
+    same(answer.findings().count("cap.oneside"), 1, "findings")
+    same(answer.verbs(), [*VERBS, "QUIT"], "commands")
+    same(answer.replies(), [], "replies")
+    same([(m["complete"], m["code"]) for m in answer.of("message")], [(True, None)], "the message")
+
+
+def test_server_alone():
+    answer = decode(session().only("server"))
+    same(answer.findings().count("cap.oneside"), 1, "findings")
+    same(answer.verbs(), [], "commands")
+    same([code for code, _ in answer.replies()], [220, 250, 250, 250, 550, 354, 250, 221], "replies")
+
+
+def test_silent_server_is_not_a_missing_one():
+    wire = Wire()
+    wire.talk(*[line for line in SESSION if line[0] == "C"]).end()
+    answer = decode(wire)
+    same([finding for finding in answer.findings() if finding.startswith("cap.")], [], "findings of the capture")
+    same(answer.verbs()[:2], ["EHLO", "MAIL"], "commands")
+
+
+def test_start_in_the_middle():
+    full = session().packets
+    for first in range(3, len(full) - 6):
+        wire = Wire(syn=False)
+        wire.packets = full[first:]
+        answer = decode(wire)
+        same(answer.findings().count("cap.midstream"), 1, f"findings from packet {first} on")
+        same(answer.verbs()[-1:], ["QUIT"], f"the last command from packet {first} on")
+
+
+def test_capture_ends_in_the_middle():
+    wire = session()
+    wire.packets = wire.packets[:-12]
+    answer = decode(wire)
+    same(answer.close()["how"], "capture-end", "the end")
+    same([m["complete"] for m in answer.of("message")], [False], "the message")
+
+
+def test_ports_in_use_again():
+    first, second = session(), session(start=1_700_000_100_000_000)
+    first.packets += second.packets
+    second = decode(first)
+    same([e["session"] for e in second.of("open")], [1, 2], "sessions")
+
+
+# ---- what is not SMTP, and where SMTP is
+
+OTHERS = {
+    "HTTP": ["C: POST /mail HTTP/1.1\r\nHost: www.example.org\r\nContent-Length: 20\r\n\r\nMAIL FROM:<a@b.org>",
+             "S: HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n220 hello"],
+    "POP3": ["S: +OK mx.example.net ready", "C: USER ann", "S: +OK", "C: PASS secret", "S: +OK 1 message", "C: RETR 1",
+             "S: +OK 90 octets\r\nSubject: one\r\n\r\n250 ok\r\n.", "C: QUIT", "S: +OK bye"],
+    "IMAP": ["S: * OK [CAPABILITY IMAP4rev1] mx.example.net ready", "C: a1 NOOP", "S: a1 OK done",
+             "C: a2 LOGIN ann secret", "S: a2 OK logged in", "C: a3 LOGOUT", "S: * BYE\r\na3 OK done"],
+    "FTP": ["S: 220 ftp.example.net FTP server ready", "C: USER anonymous", "S: 331 Password please",
+            "C: PASS ann@example.org", "S: 230 Logged in", "C: SYST", "S: 215 UNIX Type: L8", "C: HELP",
+            "S: 214 None", "C: NOOP", "S: 200 Ok", "C: QUIT", "S: 221 Goodbye"],
+    "FTP with a banner of lines": ["S: 220-ftp.example.net\r\n220-Welcome to the mail archive\r\n220 Ready",
+                                   "C: FEAT", "S: 211-Features\r\n MDTM\r\n211 End", "C: AUTH TLS",
+                                   "S: 234 Go on", "C: QUIT", "S: 221 Goodbye"],
+    "IRC": ["C: NICK ann\r\nUSER ann 0 * :Ann", "S: :irc.example.net 001 ann :Welcome\r\n:irc.example.net 251 ann :1",
+            "C: HELP", "S: :irc.example.net 421 ann HELP :Unknown command", "C: QUIT :bye", "S: ERROR :Closing link"],
+}
+
+
+def test_other_protocols():
+    wrong = []
+    for name, lines in OTHERS.items():
+        for port in (21, 25, 80, 110, 143, 2525, 6667, 10025):
+            if decode(session(lines, port=port)).lines:
+                wrong.append(f"{name} at port {port}")
+    same(wrong, [], "taken for SMTP")
+
+
+def test_smtp_on_any_port():
+    for port in (24, 80, 110, 10025, 50000):
+        answer = decode(session(port=port))
+        same(answer.of("open")[0]["server"], f"192.0.2.25:{port}", "the server")
+        same(answer.verbs(), [*VERBS, "QUIT"], f"commands at port {port}")
+
+
+def test_smtp_among_others():
+    wire = session(port=10025)
+    for i, lines in enumerate(OTHERS.values()):
+        wire.packets += session(lines, port=2000 + i, client_port=50000 + i).packets
+    wire.packets.sort(key=lambda packet: packet[0])
+    same([e["server"] for e in decode(wire).of("open")], ["192.0.2.25:10025"], "sessions")
+
+
+# ---- files
+
+def refused(directory, name, octets, *words):
+    path = pathlib.Path(directory) / name
+    if octets is not None:
+        path.write_bytes(octets)
+    answer = run(path)
+    same((answer.code, answer.lines), (1, []), f"{name}: exit code and events")
+    for word in (str(path), *words):
+        assert word in answer.stderr, f"{name}: {word!r} is not in {answer.stderr!r}"
+
+
+def test_files_that_are_no_captures():
+    with tempfile.TemporaryDirectory(prefix="smtpscope-decode.") as directory:
+        refused(directory, "none.pcap", None, "No such file")
+        refused(directory, "", None, "directory")
+        refused(directory, "empty.pcap", b"", "empty")
+        refused(directory, "a.rules", b'# mine\nrule "one" {\n    on RCPT\n    reply 550 "no"\n}\n', "rule file", "-r")
+        refused(directory, "text.pcap", b"some words, and more than 24 octets of them\n", "pcap")
+        refused(directory, "link.pcap", session().pcap(link=147), "147")
+
+
+def test_several_files():
+    with tempfile.TemporaryDirectory(prefix="smtpscope-decode.") as directory:
+        one, two = pathlib.Path(directory) / "one.pcap", pathlib.Path(directory) / "two.pcap"
+        one.write_bytes(session().pcap())
+        two.write_bytes(session(client_port=40001, start=1_700_000_100_000_000).pcap())
+        answer = run(one, two)
+        same(answer.code, 0, "exit code")
+        same([(e["client"], e["capture"]) for e in answer.of("open")],
+             [("192.0.2.1:40000", str(one)), ("192.0.2.1:40001", str(two))], "sessions")
+        same(len(run(one, "-", stdin=two.read_bytes()).of("close")), 2, "sessions, one of them from standard input")
+        answer = run(one, pathlib.Path(directory) / "none.pcap", two)
+        same((answer.code, len(answer.of("close"))), (1, 2), "one missing: exit code and sessions")
+
+
+def test_session_across_files():
+    with tempfile.TemporaryDirectory(prefix="smtpscope-decode.") as directory:
+        one, two = pathlib.Path(directory) / "one.pcap", pathlib.Path(directory) / "two.pcap"
+        wire = session()
+        whole_session, packets = decode(wire), wire.packets
+        for path, part in ((one, packets[:20]), (two, packets[20:])):
+            wire.packets = part
+            path.write_bytes(wire.pcap())
+        answer = run(one, two)
+        same(answer.code, 0, "exit code")
+        same(answer.lines[1:], whole_session.lines[1:], "events")
+
+
+# What the end of a capture leads to; everything else must be as in the whole.
+AT_THE_END = {"message", "finding", "close"}
+
+
+def check_cut(octets, at, events):
+    answer = run("-", stdin=octets[:at])
+    assert answer.code in (0, 1), f"exit code {answer.code}"
+    common = 0
+    while common < len(answer.events) and answer.events[common] == events[common]:
+        common += 1
+    rest = [e["event"] for e in answer.events[common:]]
+    assert set(rest) <= AT_THE_END and rest.count("close") <= 1, f"behind {common} events: {rest}"
+    if at < len(octets):
+        last = answer.events[-1:]
+        assert not last or last[0]["event"] == "close", f"the session has no end: {last}"
+    return common, answer.code
+
+
+def test_cut_at_every_octet():
+    wire = session()
+    octets, events = wire.pcap(), decode(wire).events
+    ends, at = {24}, 24
+    for _, _, packet in wire.packets:
+        at += 16 + len(packet)
+        ends.add(at)
+    before = 0
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        cuts = range(1, len(octets) + 1)
+        for at, (common, code) in zip(cuts, pool.map(lambda cut: check_cut(octets, cut, events), cuts)):
+            assert common >= before, f"cut at {at}: {common} events are right, and of less octets {before}"
+            same(code, 0 if at in ends else 1, f"cut at {at}: exit code")
+            before = common
+    same(before, len(events), "events at the end")
+
+
+# ---- rules
+
+RULES = """rule "not to bob" {
+    on RCPT
+    expect exactly %d
+    reply 550 5.1.1 "Not here"
+}
+rule "never" {
+    on VRFY
+    reply 252 "Who knows"
+}
+"""
+
+
+def dry_run(expected):
+    with tempfile.NamedTemporaryFile("w", prefix="smtpscope-decode.", suffix=".rules") as rules:
+        rules.write(RULES % expected)
+        rules.flush()
+        return run("-r", rules.name, "-", stdin=session().pcap())
+
+
+def test_rules_run_dry():
+    answer, plain = dry_run(2), decode(session())
+    same(answer.code, 0, f"exit code ({answer.stderr})")
+    acted = answer.of("rule", rule="not to bob")
+    same([e["dry_run"] for e in acted], [True, True], "rule events")
+    same([(e["rule"], e["acted"]) for e in answer.of("rule-summary")], [("not to bob", 2), ("never", 0)], "the summary")
+    same([e for e in answer.events if e["event"] not in ("rule", "rule-summary")], plain.events, "everything else")
+
+
+def test_expectation_that_is_not_met():
+    answer = dry_run(3)
+    same(answer.code, 3, "exit code")
+    assert "not to bob" in answer.stderr, answer.stderr
+
+
+def main():
+    for program in (SMTPSCOPE, READER):
+        if not program.exists():
+            sys.exit(f"{program} is not there: `make programs` builds it")
+    tests = [(name, lambda f=f: f()) for name, f in globals().items() if name.startswith("test_")]
+    tests += [("parity of " + path, lambda path=path: parity_of(path)) for path in transcripts()]
+    words = sys.argv[1:]
+    tests = [test for test in tests if not words or any(word in test[0] for word in words)]
+    failed = 0
+    for name, test in tests:
+        try:
+            test()
+        except Exception as fault:
+            failed += 1
+            where = traceback.extract_tb(fault.__traceback__)
+            lines = [frame.lineno for frame in where if frame.filename == __file__]
+            print(f"{name} (lines {lines}): {fault or type(fault).__name__}"[:3000], flush=True)
+    print(f"{len(tests) - failed} passed, {failed} failed")
+    sys.exit(1 if failed or not tests else 0)
+
+
+if __name__ == "__main__":
+    main()
