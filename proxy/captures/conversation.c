@@ -255,6 +255,12 @@ conversation_begin_session(struct conversation *c, uint64_t time_us)
 		session_midstream(c->session);
 }
 
+void
+conversation_starts_at(struct conversation *c, unsigned end, uint32_t seq)
+{
+	tcp_stream_begin(&c->stream[end], seq);
+}
+
 static void
 news_of(struct conversation *c, unsigned end, uint64_t time_us)
 {

@@ -32,6 +32,9 @@ struct conversation_ends {
 /* Borrows run, copies ends. Ends are 0 and 1, client and server once that is known. */
 struct conversation *conversation_new(struct capture_run *run, const struct conversation_ends *ends);
 
+/* To be called in front of all segments: an end's first octet will be this, though its SYN was not captured. */
+void conversation_starts_at(struct conversation *c, unsigned end, uint32_t seq);
+
 /* The next segment, which end sent. Never called again once it returns false: the connection is over. */
 bool conversation_segment(struct conversation *c, unsigned end, const struct tcp_segment *segment, uint64_t time_us);
 

@@ -20,7 +20,8 @@ struct flow {
 	struct flow         *newer, *older;     /* by their last packets */
 	uint64_t             last_us;
 	uint32_t             syn[2];            /* sequence numbers of the SYNs, by end */
-	bool                 syn_seen[2], over;
+	uint32_t             first_ack[2];      /* of an end whose SYN was seen, in front of all data */
+	bool                 syn_seen[2], acked[2], over;
 	struct tcp_segment   opening[2];        /* the SYNs themselves, for when data comes */
 };
 
@@ -213,7 +214,7 @@ begin_again(struct flow *flow, uint64_t time_us)
 {
 	end_talk(flow, time_us);
 	flow->over = false;
-	flow->syn_seen[0] = flow->syn_seen[1] = false;
+	flow->syn_seen[0] = flow->syn_seen[1] = flow->acked[0] = flow->acked[1] = false;
 }
 
 static void
@@ -226,6 +227,10 @@ begin_talk(struct flows *flows, struct flow *flow)
 		memcpy(ends.address[end].octets, flow->key.address[end], 16);
 	}
 	flow->talk = conversation_new(flows->run, &ends);
+	/* Of an end that is not in the capture, the handshake's ACK still says where its octets begin. */
+	for (unsigned end = 0; end < 2; end++)
+		if (flow->acked[end] && !flow->syn_seen[!end])
+			conversation_starts_at(flow->talk, !end, flow->first_ack[end]);
 	/* The SYN that carries no ACK came first. */
 	for (unsigned i = 0; i < 2; i++) {
 		unsigned end = flow->syn_seen[0] && !(flow->opening[0].flags & TCP_ACK) ? i : !i;
@@ -264,6 +269,11 @@ flows_packet(struct flows *flows, const struct net_packet *packet, uint64_t time
 		flow->opening[end] = segment;
 		flow->opening[end].data = VIEW_NONE;
 		flow->opening[end].data_len = 0;
+	}
+	if (flow->talk == NULL && segment.data_len == 0 && (segment.flags & TCP_ACK) != 0 && flow->syn_seen[end] &&
+	    !flow->acked[end]) {
+		flow->acked[end] = true;
+		flow->first_ack[end] = segment.ack;
 	}
 	if (flow->over || (flow->talk == NULL && segment.data_len == 0))
 		return;
