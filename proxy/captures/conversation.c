@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/captures/conversation.h"
 
+#include "decoders/net/preface.h"
 #include "proxy/captures/conversation_state.h"
 
 #define STREAM_KEPT_MAX (4u << 20)      /* octets of a stream that wait for a hole to be filled */
@@ -226,10 +227,32 @@ end_text(const struct conversation *c, unsigned end, char *text, size_t size)
 	return (struct view){text, (size_t)len};
 }
 
-void
-conversation_begin_session(struct conversation *c, uint64_t time_us)
+#define PREFACE_TEXT 160
+
+/* "SOCKS5", "PROXY protocol v1 for 192.0.2.1:1234"; .at NULL: there was none. */
+static struct view
+preface_text(const struct preface *preface, char text[PREFACE_TEXT])
 {
-	char client[64], server[64];
+	char address[NET_ADDRESS_TEXT];
+	size_t len = 0;
+
+	if (preface->count == 0)
+		return VIEW_NONE;
+	for (unsigned i = 0; i < preface->count; i++)
+		len += (size_t)snprintf(text + len, PREFACE_TEXT - len, "%s%s", i > 0 ? ", " : "",
+		    preface_name(preface->kinds[i]));
+	if (preface->has_client) {
+		net_address_text(&preface->client, address);
+		len += (size_t)snprintf(text + len, PREFACE_TEXT - len, preface->client.family == 6 ? " for [%s]:%u"
+		    : " for %s:%u", address, preface->client_port);
+	}
+	return (struct view){text, len};
+}
+
+void
+conversation_begin_session(struct conversation *c, const struct preface *preface, uint64_t time_us)
+{
+	char client[64], server[64], before[PREFACE_TEXT];
 	union {
 		struct sockaddr     any;
 		struct sockaddr_in  in;
@@ -238,7 +261,7 @@ conversation_begin_session(struct conversation *c, uint64_t time_us)
 	const struct net_address *from = &c->ends.address[c->client];
 	struct session_ends ends = {.client = &address.any, .client_text = end_text(c, c->client, client, sizeof client),
 	    .server = end_text(c, !c->client, server, sizeof server), .listener = VIEW(""),
-	    .capture = view_of(c->run->capture)};
+	    .capture = view_of(c->run->capture), .preface = preface_text(preface, before)};
 	bool six = from->family == 6;
 
 	if (six) {

@@ -61,7 +61,8 @@ conversation_tls_side(const struct conversation *c, unsigned end)
 }
 
 /* conversation.c */
-void conversation_begin_session(struct conversation *c, uint64_t time_us);
+struct preface;
+void conversation_begin_session(struct conversation *c, const struct preface *preface, uint64_t time_us);
 void conversation_news(struct conversation *c, unsigned end, const struct stream_news *news, uint64_t time_us);
 /* Decoded octets for the session, which may be over behind them. */
 void conversation_feed(struct conversation *c, enum smtp_side side, struct view octets, uint64_t time_us);

@@ -4,6 +4,7 @@
  * session in the order in which they came. What begins with TLS is looked into where there
  * are keys.
  */
+#include "decoders/net/preface.h"
 #include "decoders/smtp/recognise.h"
 
 #include "proxy/captures/conversation_state.h"
@@ -20,6 +21,8 @@ struct starting {
 	struct octets        octets[2];
 	struct start_record *records;
 	size_t               count, room;
+	struct preface       preface;
+	size_t               skip[2];           /* octets of each end that are preface */
 };
 
 struct starting *
@@ -71,7 +74,7 @@ replay(struct conversation *c)
 	bool in_tls = c->state == CONVERSATION_TLS_FIRST;
 
 	c->starting = NULL;
-	conversation_begin_session(c, starting->records[0].time_us);
+	conversation_begin_session(c, &starting->preface, starting->records[0].time_us);
 	if (in_tls) {
 		c->secured = true;
 		session_secured(c->session, tls_reader_facts(c->tls), starting->records[0].time_us);
@@ -81,8 +84,13 @@ replay(struct conversation *c)
 		struct stream_news news = {.type = r->type, .count = r->count};
 
 		if (r->type == STREAM_DATA) {
-			news.octets = (struct view){starting->octets[r->end].at + at[r->end], r->count};
+			size_t skip = starting->skip[r->end] < r->count ? starting->skip[r->end] : r->count;
+
+			news.octets = view_from((struct view){starting->octets[r->end].at + at[r->end], r->count}, skip);
 			at[r->end] += r->count;
+			starting->skip[r->end] -= skip;
+			if (news.octets.len == 0)
+				continue;
 		}
 		if (in_tls && r->type == STREAM_DATA && c->session != NULL)
 			conversation_feed(c, r->end == c->client ? SMTP_CLIENT : SMTP_SERVER, news.octets, r->time_us);
@@ -190,16 +198,38 @@ decide_tls(struct conversation *c, bool a_is_client, bool expected, bool final)
 		ignore(c);
 }
 
+/* What a proxy or a client of one put in front is stepped over. False: more octets may belong to it. */
+static bool
+step_over_preface(struct conversation *c)
+{
+	struct starting *starting = c->starting;
+	unsigned client = c->dialled[1] ? 1 : 0;
+	struct view said = octets_view(&starting->octets[client]), heard = octets_view(&starting->octets[!client]);
+	struct preface *preface = &starting->preface;
+
+	if ((!c->dialled[0] && !c->dialled[1]) || c->state == CONVERSATION_TLS_FIRST)
+		return true;
+	preface_read(said, heard, preface);
+	starting->skip[client] = preface->client_len;
+	starting->skip[!client] = preface->server_len;
+	return preface->client_len <= said.len && preface->server_len <= heard.len &&
+	    !(preface->client_more && said.len > 0) && !(preface->server_more && heard.len > 0);
+}
+
 static void
 decide(struct conversation *c, bool final)
 {
 	struct starting *starting = c->starting;
-	struct smtp_guess_facts facts = {.a = octets_view(&starting->octets[0]), .b = octets_view(&starting->octets[1]),
+	bool whole = step_over_preface(c);
+	struct smtp_guess_facts facts = {.a = view_from(octets_view(&starting->octets[0]), starting->skip[0]),
+	    .b = view_from(octets_view(&starting->octets[1]), starting->skip[1]),
 	    .from_start = !c->stream[0].midstream && !c->stream[1].midstream,
 	    .a_dialled = c->dialled[0], .b_dialled = c->dialled[1],
 	    .a_port = c->ends.port[0], .b_port = c->ends.port[1]};
 	bool a_is_client = true;
 
+	if (!whole && !final)
+		return;
 	/* A port that the user named stands for the ones where SMTP is expected. */
 	if (is_own_port(c->run, facts.a_port))
 		facts.a_port = 25;

@@ -37,6 +37,8 @@ open_event(struct buffer *out, const struct event *event)
 	json_octets(out, "server", event->as.open.server);
 	json_word(out, "source", event->as.open.source);
 	json_octets(out, "capture", event->as.open.capture);
+	if (event->as.open.preface.at != NULL)
+		json_octets(out, "preface", event->as.open.preface);
 }
 
 static void

@@ -21,6 +21,10 @@ text_show_open(struct text_line *line, const struct event *event)
 		buffer_put(line->out, VIEW(" in "));
 		escape_words(line->out, event->as.open.capture);
 	}
+	if (event->as.open.preface.at != NULL) {
+		buffer_put(line->out, VIEW(" behind "));
+		escape_words(line->out, event->as.open.preface);
+	}
 	text_line_note(line, "at ");
 	rfc3339_put(line->out, event->time_us);
 	text_line_end(line);

@@ -45,6 +45,7 @@ struct event {
 			struct view client, server;     /* "addr:port"; live: the server as the URL says */
 			const char *source;             /* "proxy", "pcap", "watch" */
 			struct view capture;            /* file name; .at NULL: none */
+			struct view preface;            /* what stood in front of it; .at NULL: nothing */
 		} open;
 		struct {
 			struct view server;             /* "addr:port" */

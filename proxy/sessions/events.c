@@ -27,7 +27,7 @@ put(struct session *s, const struct event *event)
 }
 
 void
-event_open(struct session *s, struct view capture)
+event_open(struct session *s, struct view capture, struct view preface)
 {
 	struct event e = begin(s, EVENT_OPEN);
 
@@ -35,6 +35,7 @@ event_open(struct session *s, struct view capture)
 	e.as.open.server = s->server_text;
 	e.as.open.source = s->config->source;
 	e.as.open.capture = capture;
+	e.as.open.preface = preface;
 	put(s, &e);
 }
 

@@ -12,7 +12,7 @@ struct transaction;
 struct smtp_exchange;
 struct recipient;
 
-void event_open(struct session *s, struct view capture);
+void event_open(struct session *s, struct view capture, struct view preface);
 void event_upstream(struct session *s, struct view server, const char *outcome, struct view reason,
     uint64_t duration_us);
 /* forwarded_line .at NULL: it went as it was. true_octets 0: it was not cut. */

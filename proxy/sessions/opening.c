@@ -59,7 +59,7 @@ session_new(const struct session_config *config, uint64_t number, const struct s
 	s->dialogue.leaves = note_leaves;
 	s->dialogue.owner = s;
 	rules_run_init(&s->rules, config->rules, config->rules_state, number);
-	event_open(s, ends->capture);
+	event_open(s, ends->capture, ends->preface);
 	return s;
 }
 

@@ -35,7 +35,9 @@ struct session_ends {
 	const struct sockaddr *client;          /* copied */
 	struct view client_text;                /* "addr:port"; copied */
 	struct view server, listener;           /* as the URLs say; copied */
-	struct view capture;                    /* file name, for the open event alone; .at NULL: none */
+	/* For the open event alone; .at NULL: none. */
+	struct view capture;                    /* file name */
+	struct view preface;                    /* what stood in front of the session, in words */
 	bool        lmtp;
 };
 

@@ -419,6 +419,36 @@ def test_smtp_on_any_port():
         same(answer.verbs(), [*VERBS, "QUIT"], f"commands at port {port}")
 
 
+PREFACES = {
+    "PROXY protocol v1 for 198.51.100.7:4711": [
+        ("client", b"PROXY TCP4 198.51.100.7 192.0.2.25 4711 25\r\n")],
+    "PROXY protocol v2 for 198.51.100.7:4711": [
+        ("client", b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + socket.inet_aton("198.51.100.7") +
+         socket.inet_aton("192.0.2.25") + struct.pack(">HH", 4711, 25))],
+    "SOCKS5": [
+        ("client", b"\5\1\0"), ("server", b"\5\0"),
+        ("client", b"\5\1\0\1" + socket.inet_aton("192.0.2.25") + b"\0\x19"),
+        ("server", b"\5\0\0\1" + socket.inet_aton("192.0.2.1") + b"\x10\0")],
+    "HTTP CONNECT": [
+        ("client", b"CONNECT mx.example.net:25 HTTP/1.1\r\nHost: mx.example.net:25\r\n\r\n"),
+        ("server", b"HTTP/1.1 200 Connection established\r\n\r\n")],
+}
+
+
+def test_prefaces_are_stepped_over():
+    plain = decode(session())
+    for name, writes in PREFACES.items():
+        for cut in (False, True):
+            wire = Wire(port=1080)
+            for side, data in writes:
+                wire.say(side, data, cuts=range(1, len(data)) if cut else ())
+            answer = decode(wire.talk(*SESSION).end())
+            same(answer.of("open")[0].get("preface"), name, "what stood in front")
+            same(answer.verbs(), plain.verbs(), f"commands behind {name}")
+            same(answer.replies(), plain.replies(), f"replies behind {name}")
+            same(answer.findings(), [], f"findings behind {name}")
+
+
 def test_smtp_among_others():
     wire = session(port=10025)
     for i, lines in enumerate(OTHERS.values()):
