@@ -305,6 +305,9 @@ conversation_segment(struct conversation *c, unsigned end, const struct tcp_segm
 		c->dialled[(segment->flags & TCP_ACK) != 0 ? !end : end] = true;
 	/* What this end has acknowledged comes first: it had it when it sent this. */
 	if ((segment->flags & TCP_ACK) != 0) {
+		/* The answer to a SYN tells where the other end began, should its own be missing. */
+		if ((segment->flags & TCP_SYN) != 0)
+			tcp_stream_begin(&c->stream[!end], segment->ack);
 		tcp_stream_acknowledged(&c->stream[!end], segment->ack);
 		news_of(c, !end, time_us);
 	}
