@@ -132,8 +132,11 @@ read_tls(struct conversation *c, enum smtp_side from, struct view octets, uint64
 {
 	tls_reader_feed(c->tls, from == SMTP_CLIENT ? TLS_CLIENT : TLS_SERVER, octets);
 	take_tls_news(c, time_us);
-	if (c->session != NULL && !c->secured)
-		conversation_feed(c, from, octets, time_us);
+	if (c->session == NULL || c->secured)
+		return;
+	if (tls_reader_facts(c->tls)->known)
+		session_has_keys(c->session);
+	conversation_feed(c, from, octets, time_us);
 }
 
 static void
@@ -249,28 +252,38 @@ preface_text(const struct preface *preface, char text[PREFACE_TEXT])
 	return (struct view){text, len};
 }
 
+union end_address {
+	struct sockaddr     any;
+	struct sockaddr_in  in;
+	struct sockaddr_in6 in6;
+};
+
+static void
+end_address(const struct conversation *c, unsigned end, union end_address *address)
+{
+	const struct net_address *from = &c->ends.address[end];
+
+	if (from->family == 6) {
+		address->in6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(c->ends.port[end])};
+		memcpy(&address->in6.sin6_addr, from->octets, 16);
+	} else {
+		address->in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(c->ends.port[end])};
+		memcpy(&address->in.sin_addr, from->octets, 4);
+	}
+}
+
 void
 conversation_begin_session(struct conversation *c, const struct preface *preface, uint64_t time_us)
 {
 	char client[64], server[64], before[PREFACE_TEXT];
-	union {
-		struct sockaddr     any;
-		struct sockaddr_in  in;
-		struct sockaddr_in6 in6;
-	} address = {.any = {.sa_family = AF_INET}};
-	const struct net_address *from = &c->ends.address[c->client];
-	struct session_ends ends = {.client = &address.any, .client_text = end_text(c, c->client, client, sizeof client),
+	union end_address address[2];
+	struct session_ends ends = {.client = &address[0].any, .server_address = &address[1].any,
+	    .client_text = end_text(c, c->client, client, sizeof client),
 	    .server = end_text(c, !c->client, server, sizeof server), .listener = VIEW(""),
 	    .capture = view_of(c->run->capture), .preface = preface_text(preface, before)};
-	bool six = from->family == 6;
 
-	if (six) {
-		address.in6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(c->ends.port[c->client])};
-		memcpy(&address.in6.sin6_addr, from->octets, 16);
-	} else {
-		address.in.sin_port = htons(c->ends.port[c->client]);
-		memcpy(&address.in.sin_addr, from->octets, 4);
-	}
+	end_address(c, c->client, &address[0]);
+	end_address(c, !c->client, &address[1]);
 	c->session = must(session_new(c->run->config, ++c->run->sessions, &ends, time_us));
 	if (c->state == CONVERSATION_STARTS)
 		c->state = CONVERSATION_SMTP;

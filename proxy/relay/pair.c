@@ -342,11 +342,15 @@ pair_new(struct worker *worker, int fd, const union url_address *client, const s
 	struct session_ends ends = {.client = &client->any, .client_text = url_address_text(client, text),
 	    .server = url_authority(server), .listener = url_authority(&listener->url),
 	    .lmtp = listener->lmtp || server->scheme == URL_LMTP};
+	union url_address own;
+	socklen_t own_len = sizeof own;
 	uint64_t now_us = worker_now(worker);
 	struct plan plan;
 
 	if (pair == NULL)
 		abort();
+	if (worker->rulebook->config.wire.put != NULL && getsockname(fd, &own.any, &own_len) == 0)
+		ends.server_address = &own.any;
 	pair->worker = worker;
 	pair->active_us = now_us;
 	pair->next = worker->pairs;

@@ -18,6 +18,7 @@ content_begins(struct session *s, struct transaction *t, const char *transfer, e
 	if (t->transfer == NULL) {
 		t->transfer = transfer;
 		t->unstuff = 0;
+		t->message = ++s->contents;
 	}
 }
 
@@ -158,7 +159,7 @@ content_settles(struct session *s, struct passage *p)
 		s->content_way = CONTENT_FORWARDED;
 	}
 	if (s->config->events.wants_content)
-		event_content(s, p->unit.wire);
+		event_content(s, s->content, p->unit.wire);
 	smtp_dialogue_settle(&s->dialogue, SMTP_CLIENT, &fate);
 }
 

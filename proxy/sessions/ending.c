@@ -136,6 +136,8 @@ session_closed(struct session *s, enum smtp_side by, enum close_how how, struct 
 	    ? (by == SMTP_CLIENT ? EVENT_CLIENT : EVENT_SERVER) : EVENT_PROXY;
 
 	s->from[by].eof = true;
+	s->from[by].fin = how == CLOSE_EOF;
+	s->wire_quiet = how == CLOSE_CAPTURE;
 	if (how == CLOSE_EOF) {
 		if (s->closing || (by == SMTP_SERVER && s->server == SERVER_LEFT)) {
 			session_feed(s, by, kept, len, time_us, plan);
@@ -148,6 +150,7 @@ session_closed(struct session *s, enum smtp_side by, enum close_how how, struct 
 	call_begins(s, time_us, plan);
 	session_ends(s, side, names[how], reason);
 	if (how == CLOSE_RESET) {
+		wire_ends(s, by, true);
 		put_end(s, smtp_other_side(by), END_RST_AFTER);
 	} else {
 		put_end(s, SMTP_CLIENT, END_FIN);
@@ -207,6 +210,8 @@ session_end(struct session *s, uint64_t time_us)
 		pending_done(s, &s->from[side]);
 		/* Half a unit was received if it was put out; what was kept back of it has gone nowhere. */
 		s->from[side].octets += s->from[side].ahead;
+		if (s->from[side].fin)
+			wire_ends(s, side, false);
 	}
 	passed_ends(s);
 	if (s->auth != NULL)
@@ -217,6 +222,7 @@ session_end(struct session *s, uint64_t time_us)
 	session_ends(s, EVENT_PROXY, "stop", VIEW_NONE);
 	judge_close(s);
 	event_close(s);
+	wire_tell(s, WIRE_CLOSED);
 	rules_run_clear(&s->rules, s->number);
 	spent_free(s);
 	withheld_forget(s);

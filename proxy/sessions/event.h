@@ -35,6 +35,14 @@ struct event_recipient {
 	struct view final_enhanced;             /* .at NULL: none */
 };
 
+/* Whom a message is from and to, as far as that is known by then. */
+struct event_envelope {
+	struct view reverse_path;               /* .at NULL: there was no MAIL */
+	const struct event_recipient *recipients;
+	size_t      recipient_count;
+	uint64_t    recipients_unlisted;        /* above the session's ceiling */
+};
+
 struct event {
 	enum event_type type;
 	uint64_t        time_us;                /* since 1970, UTC */
@@ -94,10 +102,16 @@ struct event {
 			struct view version, cipher, sni, subject, issuer;      /* .at NULL: not known */
 			struct view alert;              /* its name; .at NULL: there was none */
 		} tls;
-		struct {                                /* with -v alone, for the text: a stretch of content as sent */
+		struct {                                /* for who wants it: a stretch of content as sent */
 			struct view octets;
+			uint64_t    message;            /* whose: as in the message event that will follow; 0: none will */
+			bool        by_data;            /* dots are doubled */
+			bool        begins;             /* it is the first: envelope is filled in */
+			uint64_t    missing;            /* octets in front of it that are not in the capture */
+			struct event_envelope envelope;
 		} content;
 		struct {
+			uint64_t    message;            /* from 1, in the order in which the session's contents began */
 			struct view reverse_path;
 			const struct event_recipient *recipients;
 			size_t      recipient_count;
@@ -107,6 +121,7 @@ struct event {
 			struct view subject, from, to, message_id, date;        /* decoded UTF-8; .at NULL: none */
 			uint16_t    code, server_code;
 			bool        complete;
+			const char *incomplete;         /* not complete: "gap", how the session ended, "abandoned" */
 			bool        changed;            /* forwarded_octets differ from octets */
 			uint64_t    forwarded_octets;
 		} message;

@@ -225,15 +225,6 @@ event_tls(struct session *s, const char *outcome, const struct tls_facts *facts,
 	put(s, &e);
 }
 
-void
-event_content(struct session *s, struct view stretch)
-{
-	struct event e = begin(s, EVENT_CONTENT);
-
-	e.as.content.octets = stretch;
-	put(s, &e);
-}
-
 static struct view
 header_text(struct session *s, const struct transaction *t, struct view name)
 {
@@ -267,12 +258,44 @@ recipients_of(struct session *s, const struct transaction *t)
 }
 
 void
+event_content(struct session *s, struct transaction *t, struct view stretch)
+{
+	struct event e = begin(s, EVENT_CONTENT);
+
+	e.as.content.octets = stretch;
+	e.as.content.by_data = !s->dialogue.content.by_count;
+	if (t != NULL) {
+		e.as.content.message = t->message;
+		e.as.content.begins = !t->begun;
+		e.as.content.missing = t->missing;
+		if (!t->begun)
+			e.as.content.envelope = (struct event_envelope){view_of(t->reverse_path), recipients_of(s, t),
+			    t->recipient_count, t->unlisted};
+		t->begun = true;
+		t->missing = 0;
+	}
+	put(s, &e);
+}
+
+/* Why the end of a content was not received, or not all of it; NULL: it was. */
+static const char *
+why_incomplete(const struct session *s, const struct transaction *t)
+{
+	if (t->gap)
+		return "gap";
+	if (t->complete)
+		return NULL;
+	return s->end_how != NULL ? s->end_how : "abandoned";
+}
+
+void
 event_message(struct session *s, struct transaction *t)
 {
 	struct event e = begin(s, EVENT_MESSAGE);
 
 	t->reported = true;
 	s->messages++;
+	e.as.message.message = t->message;
 	e.as.message.reverse_path = view_of(t->reverse_path);
 	e.as.message.recipients = recipients_of(s, t);
 	e.as.message.recipient_count = t->recipient_count;
@@ -287,7 +310,8 @@ event_message(struct session *s, struct transaction *t)
 	e.as.message.date = header_text(s, t, VIEW("Date"));
 	e.as.message.code = t->code;
 	e.as.message.server_code = t->server_code != t->code ? t->server_code : 0;
-	e.as.message.complete = t->complete && !t->gap;
+	e.as.message.incomplete = why_incomplete(s, t);
+	e.as.message.complete = e.as.message.incomplete == NULL;
 	e.as.message.changed = t->swallowed > 0;
 	e.as.message.forwarded_octets = t->octets - t->swallowed;
 	put(s, &e);

@@ -66,7 +66,8 @@ void
 findings_tell(struct session *s, struct passage *p, enum smtp_side from)
 {
 	bool secret = p->unit.type == SMTP_UNIT_AUTH_LINE ||
-	    (p->unit.type == SMTP_UNIT_COMMAND && p->unit.as.command.secret.at != NULL);
+	    (p->unit.type == SMTP_UNIT_COMMAND && p->unit.as.command.secret.at != NULL) ||
+	    (p->unit.type == SMTP_UNIT_LEFTOVER && from == SMTP_CLIENT && wire_secret(s, &p->unit).at != NULL);
 	struct view excerpt = VIEW_NONE;
 
 	if (!secret || s->config->show_secrets)

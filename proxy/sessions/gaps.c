@@ -8,20 +8,23 @@
 #include "proxy/sessions/events.h"
 #include "proxy/sessions/state.h"
 
-/* The unfinished line in front of a gap is told as what it is. */
-static void
+/* The unfinished line in front of a gap is told as what it is. False: nobody will know what it was. */
+static bool
 finish_kept(struct session *s, enum smtp_side from, const char *kept, size_t len)
 {
 	struct passage p;
 
 	memset(&p, 0, sizeof p);
 	if (!smtp_dialogue_finish(&s->dialogue, from, kept, len, s->now_us, &p.unit))
-		return;
+		return false;
 	p.unit.marks |= SMTP_MARK_UNSURE;
 	p.arrived_us = s->now_us;
 	if (p.unit.type == SMTP_UNIT_CONTENT)
 		content_arrives(s, &p);
+	if (from == SMTP_CLIENT)
+		wire_from_client(s, &p.unit);
 	unit_settles(s, from, &p);
+	return true;
 }
 
 void
@@ -31,12 +34,14 @@ session_gap(struct session *s, enum smtp_side from, const char *kept, size_t len
 	enum event_side side = from == SMTP_CLIENT ? EVENT_CLIENT : EVENT_SERVER;
 
 	call_begins(s, time_us, plan);
-	finish_kept(s, from, kept, len);
+	wire_missing(s, from, missing + (finish_kept(s, from, kept, len) ? 0 : len));
 	plan->used = len;
 	s->from[from].octets += len;
 	s->gaps++;
-	if (from == SMTP_CLIENT && s->content != NULL)
+	if (from == SMTP_CLIENT && s->content != NULL) {
 		s->content->gap = true;
+		s->content->missing += missing;
+	}
 	smtp_dialogue_gap(&s->dialogue, from, missing);
 	finding_tell(s, FINDING_CAP_GAP, side, arena_printf(s->config->arena,
 	    "%llu octets of the %s's are missing from the capture", (unsigned long long)missing,
@@ -50,6 +55,7 @@ void
 session_midstream(struct session *s)
 {
 	smtp_dialogue_midstream(&s->dialogue);
+	wire_tell(s, WIRE_MIDSTREAM);
 	finding_tell(s, FINDING_CAP_MIDSTREAM, EVENT_NETWORK, VIEW_NONE, VIEW_NONE);
 }
 
@@ -67,6 +73,12 @@ session_is_handed_over(const struct session *s)
 }
 
 void
+session_has_keys(struct session *s)
+{
+	s->has_keys = true;
+}
+
+void
 session_secured(struct session *s, const struct tls_facts *facts, uint64_t time_us)
 {
 	s->now_us = time_us;
@@ -75,6 +87,8 @@ session_secured(struct session *s, const struct tls_facts *facts, uint64_t time_
 	s->passed = NULL;
 	event_tls(s, "established", facts, VIEW_NONE);
 	smtp_dialogue_secured(&s->dialogue);
+	s->opaque_known = false;
+	wire_tell(s, WIRE_SECURED);
 }
 
 void

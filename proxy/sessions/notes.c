@@ -57,6 +57,11 @@ note_free(struct session *s, struct note *note, bool refused)
 		s->sending = note->previous;
 		note->previous = NULL;
 	}
+	/* Chunks without a last one: with the transaction goes what was to come. */
+	if (!refused && note->previous != NULL && s->content == note->previous) {
+		transaction_unref(s, s->content);
+		s->content = NULL;
+	}
 	transaction_unref(s, note->transaction);
 	transaction_unref(s, note->previous);
 	free(note->line);

@@ -60,6 +60,7 @@ session_new(const struct session_config *config, uint64_t number, const struct s
 	s->dialogue.owner = s;
 	rules_run_init(&s->rules, config->rules, config->rules_state, number);
 	event_open(s, ends->capture, ends->preface);
+	wire_opened(s, ends);
 	return s;
 }
 

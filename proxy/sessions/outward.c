@@ -41,7 +41,11 @@ put_octets(struct session *s, enum smtp_side to, struct view octets)
 	struct plan *plan = s->plan;
 	struct segment *last = plan->segments > 0 ? &plan->segment[plan->segments - 1] : NULL;
 
-	if (octets.len == 0 || !can_be_put(s, to) || s->over || s->config->dry_run)
+	if (octets.len == 0 || !can_be_put(s, to) || s->over)
+		return;
+	if (to == SMTP_CLIENT)
+		wire_to_client(s, octets);
+	if (s->config->dry_run)
 		return;
 	if (last != NULL && last->to == to && last->wait_us == 0 && last->octets.at + last->octets.len == octets.at) {
 		last->octets.len += octets.len;
@@ -227,5 +231,7 @@ put_end(struct session *s, enum smtp_side to, enum ending ending)
 {
 	if (s->plan->end[to] < ending)
 		s->plan->end[to] = ending;
+	if (to == SMTP_CLIENT)
+		wire_ends(s, SMTP_SERVER, ending != END_FIN);
 	s->from[smtp_other_side(to)].ended = true;
 }

@@ -47,7 +47,7 @@ passed_goes_on(struct session *s, enum smtp_side from, struct view octets)
 		event_tls(s, "failed", tls_reader_facts(s->passed), VIEW("what follows the 220 is not TLS"));
 		tls_reader_free(s->passed);
 		s->passed = NULL;
-	} else if (tls_reader_facts(s->passed)->established || s->passed_octets > PASSED_MAX) {
+	} else if ((tls_reader_facts(s->passed)->established && !s->has_keys) || s->passed_octets > PASSED_MAX) {
 		passed_ends(s);
 	}
 }

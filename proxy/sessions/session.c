@@ -109,6 +109,7 @@ other_settles(struct session *s, enum smtp_side from, struct passage *p)
 	struct smtp_fate fate = {.time_us = s->now_us, .forwarded = true};
 	enum event_side side = from == SMTP_CLIENT ? EVENT_CLIENT : EVENT_SERVER;
 	const struct smtp_unit *unit = &p->unit;
+	bool secret = from == SMTP_CLIENT && !s->config->show_secrets && wire_secret(s, unit).at != NULL;
 
 	if (unit->type == SMTP_UNIT_REST && cut_is_kept(s, from))
 		take_unit(s, from, unit->wire);
@@ -126,7 +127,7 @@ other_settles(struct session *s, enum smtp_side from, struct passage *p)
 		finding_count(s, p, FINDING_RSP_SYNTAX);
 		break;
 	case SMTP_UNIT_LEFTOVER:
-		event_undecoded(s, side, unit->wire, unit->wire.len, unit->marks & SMTP_MARK_UNSURE
+		event_undecoded(s, side, secret ? VIEW("***") : unit->wire, unit->wire.len, unit->marks & SMTP_MARK_UNSURE
 		    ? "octets around it are missing" : "the stream ended inside a line");
 		if (!(unit->marks & SMTP_MARK_UNSURE))
 			finding_count(s, p, FINDING_LINE_UNTERMINATED);
@@ -171,6 +172,8 @@ unit_arrives(struct session *s, enum smtp_side from, struct passage *p)
 void
 unit_settles(struct session *s, enum smtp_side from, struct passage *p)
 {
+	if (from == SMTP_SERVER)
+		wire_from_server(s, &p->unit);
 	switch (p->unit.type) {
 	case SMTP_UNIT_COMMAND:
 		command_settles(s, p);
@@ -194,6 +197,7 @@ unit_settles(struct session *s, enum smtp_side from, struct passage *p)
 		other_settles(s, from, p);
 		break;
 	}
+	s->wire_kind = WIRE_SMTP;
 	ending_by_rule(s, p);
 }
 
@@ -253,6 +257,8 @@ next_unit(struct session *s, enum smtp_side from, struct passage *p, struct view
 	    !(dir->eof && smtp_dialogue_finish(&s->dialogue, from, rest.at, rest.len, s->now_us, &p->unit)))
 		return false;
 	p->arrived_us = s->now_us;
+	if (from == SMTP_CLIENT)
+		wire_from_client(s, &p->unit);
 	if (from == SMTP_CLIENT && s->waited) {
 		if (p->unit.type == SMTP_UNIT_COMMAND)
 			p->unit.marks |= SMTP_MARK_PIPELINED;
@@ -357,6 +363,8 @@ session_feed(struct session *s, enum smtp_side from, const char *octets, size_t 
 		s->from[SMTP_SERVER].interrupted = false;
 		plan->other = true;
 	}
+	if (from == SMTP_CLIENT && dir->fin && used == len)
+		wire_ends(s, SMTP_CLIENT, false);
 	if (dir->eof && !plan->again && !dir->interrupted)
 		ending_of_side(s, from, len - used > dir->ahead);
 	call_ends(s);

@@ -11,6 +11,7 @@
 #include "decoders/smtp/dialogue.h"
 #include "proxy/rules/rules.h"
 #include "proxy/sessions/event.h"
+#include "proxy/sessions/wire.h"
 
 struct session;
 
@@ -19,6 +20,7 @@ struct session_config {
 	const struct ruleset *rules;            /* never NULL; may be without rules */
 	struct rules_state   *rules_state;
 	struct event_sink     events;
+	struct wire_sink      wire;             /* the octets themselves; put NULL: not wanted */
 	const char           *source;           /* "proxy" */
 	bool                  show_secrets;
 	bool                  dry_run;          /* offline: rules are asked, nothing changes */
@@ -33,6 +35,7 @@ struct session_config {
 
 struct session_ends {
 	const struct sockaddr *client;          /* copied */
+	const struct sockaddr *server_address;  /* where the client connected to, for config->wire alone; NULL: not known */
 	struct view client_text;                /* "addr:port"; copied */
 	struct view server, listener;           /* as the URLs say; copied */
 	/* For the open event alone; .at NULL: none. */
@@ -110,6 +113,8 @@ void session_midstream(struct session *s);
 void session_network_finding(struct session *s, enum finding finding, struct view detail, uint64_t time_us);
 /* Whether the dialogue has been handed over to TLS: octets go by undecoded. */
 bool session_is_handed_over(const struct session *s);
+/* There are keys for the TLS that begins: nothing is told of it yet, session_secured is expected. */
+void session_has_keys(struct session *s);
 /* The TLS can be read: tells its facts; from now on session_feed gets what was sent in it. */
 struct tls_facts;
 void session_secured(struct session *s, const struct tls_facts *facts, uint64_t time_us);

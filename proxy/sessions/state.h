@@ -78,7 +78,8 @@ struct direction {
 	bool            held;                   /* by `hold`: nothing goes on any more */
 	bool            blocked;                /* octets wait, maybe for what the other side says */
 	bool            interrupted;            /* octets wait until the other side has been fed */
-	bool            eof, ended;             /* it said FIN; FIN was put towards the other side */
+	bool            eof, ended;             /* nothing more comes from it; FIN was put towards the other side */
+	bool            fin;                    /* it said FIN */
 };
 
 /* Content, from the octets' side. */
@@ -114,11 +115,12 @@ struct session {
 	char                 *helo, *user;      /* owned; NULL: none */
 	uint32_t             *findings;         /* by enum finding; owned; NULL: none yet */
 	smtp_keyword_set      keywords[2];      /* offered: as the client was told, as the server said */
-	uint64_t              commands, replies, messages, transactions;
+	uint64_t              commands, replies, messages, transactions, contents;
 	uint64_t              recipients;       /* RCPTs since the last MAIL, RSET, ... */
 	uint64_t              not_replies;      /* lines of the server's before its first reply */
 	struct tls_reader    *passed;           /* reads along while TLS is handed over; NULL: not, or no longer */
 	uint32_t              passed_octets;    /* that it was given */
+	bool                  has_keys;         /* somebody can read the TLS that goes by */
 	uint32_t              gaps;
 	uint64_t              deadline_us;      /* of a close that waits for replies; 0: none */
 	const char           *end_how;          /* close event; NULL: nothing has ended it yet */
@@ -130,6 +132,10 @@ struct session {
 	uint8_t               content_way;      /* enum content_way */
 	bool                  greeted, tls, closing, forced, over, first_reply;
 	bool                  waited;           /* the client's octets came while they could not be judged yet */
+	bool                  secret_rest;      /* wire.c: the rest of the client's cut line is secret */
+	bool                  opaque_known, opaque_tls; /* wire.c: what the client's undecoded octets are */
+	bool                  wire_quiet;       /* the capture ends, and not the streams */
+	uint8_t               wire_kind;        /* enum wire_kind, of the server's unit */
 	union {
 		struct sockaddr_in  in;
 		struct sockaddr_in6 in6;
@@ -223,6 +229,17 @@ void forged_tell(struct session *s, struct smtp_exchange *e, struct view octets,
 void passed_begins(struct session *s);
 void passed_goes_on(struct session *s, enum smtp_side from, struct view octets);
 void passed_ends(struct session *s);
+
+/* wire.c: octets for who wants to keep them */
+void wire_opened(struct session *s, const struct session_ends *ends);
+void wire_tell(struct session *s, enum wire_type type);
+void wire_missing(struct session *s, enum smtp_side from, uint64_t count);
+void wire_ends(struct session *s, enum smtp_side from, bool reset);
+void wire_from_client(struct session *s, const struct smtp_unit *unit);
+void wire_from_server(struct session *s, const struct smtp_unit *unit);
+void wire_to_client(struct session *s, struct view octets);
+/* The part of a client's unit that is a credential, or may be; .at NULL: none. */
+struct view wire_secret(struct session *s, const struct smtp_unit *unit);
 
 /* gaps.c */
 bool gap_decides(struct session *s, struct view octets);

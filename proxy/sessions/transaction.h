@@ -43,6 +43,9 @@ struct transaction {
 	bool              complete, reported;
 	bool              gap;                  /* octets of it are missing from the capture */
 	uint16_t          marks, told;          /* SMTP_MARK_ found in the content; of these, told as findings */
+	bool              begun;                /* its first stretch was */
+	uint64_t          missing;              /* octets that are missing in front of its next stretch */
+	uint64_t          message;              /* its number among the session's contents, from 1 */
 	uint64_t          octets, lines;
 	uint64_t          swallowed;            /* of octets: never sent to the server */
 	uint16_t          code, server_code;

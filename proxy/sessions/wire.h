@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A session's octets, for who wants to keep them: what its client sent and what it was sent,
+ * in the order in which that was decoded or put out, TLS taken off where it could be. The
+ * octets of credentials are `*` (unless --show-secrets), as many as they were.
+ */
+#ifndef SESSIONS_WIRE_H
+#define SESSIONS_WIRE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "decoders/smtp/dialogue.h"
+
+enum wire_type {
+	WIRE_OPENED,            /* the first of a session; ends and live are filled in */
+	WIRE_MIDSTREAM,         /* the session was under way before: behind OPENED, before octets */
+	WIRE_OCTETS,
+	WIRE_MISSING,           /* count octets of a side are not in the capture */
+	WIRE_SECURED,           /* what follows was sent in TLS: what led to it (WIRE_STARTTLS, WIRE_OPAQUE) can be left out */
+	WIRE_FIN, WIRE_RESET,   /* a side's stream ends; may be said again */
+	WIRE_CLOSED             /* the last of a session */
+};
+
+enum wire_kind {
+	WIRE_SMTP,
+	WIRE_STARTTLS,          /* the command, and the 220 to it */
+	WIRE_STARTTLS_REFUSED,  /* any other reply to it */
+	WIRE_OPAQUE             /* undecoded: TLS records, or given up */
+};
+
+struct wire_news {
+	enum wire_type type;
+	uint64_t       session, time_us;
+	enum smtp_side from;                    /* OCTETS, MISSING, FIN, RESET */
+	enum wire_kind kind;                    /* OCTETS */
+	struct view    octets;                  /* OCTETS: for this call alone */
+	uint64_t       missing;                 /* MISSING */
+	const struct sockaddr *client, *server; /* OPENED: for this call alone; NULL: not known */
+	bool           live;                    /* OPENED */
+};
+
+/* Where they go; put NULL: nobody wants them. */
+struct wire_sink {
+	void (*put)(void *to, const struct wire_news *news);
+	void  *to;
+};
+
+#endif
