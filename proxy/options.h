@@ -32,7 +32,8 @@ struct options {
 	enum options_format format;
 	const char *output;                     /* -o; NULL: stdout */
 	const char *json;                       /* --json; NULL: none */
-	const char *save_messages;              /* sink; NULL: none */
+	const char *save_messages;              /* NULL: none */
+	const char *pcap;                       /* proxy, decode: a capture to be written; NULL: none */
 	const char *interface;                  /* watch; NULL: not given */
 	const char *keylog, *user;              /* decode, watch; watch; NULL: none */
 	struct options_list ports;              /* --port, as given */

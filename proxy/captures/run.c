@@ -15,7 +15,7 @@ decoding_open(struct decoding *d, const struct options *options, const char *sou
 	*d = (struct decoding){.options = options};
 	arena_init(&d->arena);
 	d->ports = ports_read(&options->ports, stderr);
-	if (d->ports == NULL)
+	if (d->ports == NULL || !reporting_allows(options))
 		return EXIT_USAGE;
 	d->rulebook = rulebook_load(&options->rules, options->seed, &config, NULL, stderr);
 	if (d->rulebook == NULL)
@@ -36,6 +36,7 @@ decoding_report(struct decoding *d, struct event_base *base)
 		return EXIT_FAILED;
 	}
 	d->rulebook->config.events = reporting_sink(&d->reporting);
+	d->rulebook->config.wire = reporting_wire(&d->reporting);
 	if (ruleset_wants_seed(d->rulebook->rules) && !d->options->seed_given)
 		fprintf(stderr, "smtpscope: --seed %llu gives the same chances again\n",
 		    (unsigned long long)d->options->seed);

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define COPY_MAX 16384  /* octets that are copied at a time */
+
 struct maildir {
 	int      tmp, new;              /* directories */
 	uint64_t count;                 /* messages begun */
@@ -140,7 +142,7 @@ maildir_begin(struct maildir *maildir)
 		snprintf(message->name, sizeof message->name, "%lld.M%06ldP%ldQ%llu.%s", (long long)now.tv_sec,
 		    now.tv_nsec / 1000, (long)getpid(), (unsigned long long)++maildir->count, maildir->host);
 		message->fd = openat(
-		    maildir->tmp, message->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		    maildir->tmp, message->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	} while (message->fd < 0 && errno == EEXIST);
 	if (message->fd < 0) {
 		int why = errno;
@@ -165,6 +167,36 @@ maildir_write(struct maildir_message *message, struct view octets)
 		octets = view_from(octets, (size_t)n);
 	}
 	return true;
+}
+
+bool
+maildir_copy(struct maildir_message *message, const struct maildir_message *from, size_t without)
+{
+	char octets[COPY_MAX];
+	off_t at = (off_t)without;
+	ssize_t n;
+
+	while ((n = pread(from->fd, octets, sizeof octets, at)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 || !maildir_write(message, (struct view){octets, (size_t)n}))
+			return false;
+		at += n;
+	}
+	return true;
+}
+
+void
+maildir_put_path(struct buffer *header, const char *name, struct view path)
+{
+	buffer_put(header, view_of(name));
+	buffer_put(header, VIEW(": <"));
+	for (size_t i = 0; i < path.len; i++) {
+		unsigned char c = (unsigned char)path.at[i];
+
+		buffer_char(header, c < ' ' || c == 0x7f ? '?' : (char)c);
+	}
+	buffer_put(header, VIEW(">\r\n"));
 }
 
 bool

@@ -10,6 +10,7 @@
 #include <limits.h>
 
 #include "decoders/view.h"
+#include "proxy/outputs/buffer.h"
 
 #define MAILDIR_ERROR_MAX (PATH_MAX + 128)
 
@@ -28,6 +29,12 @@ struct maildir_message *maildir_begin(struct maildir *maildir);
 
 /* False: errno says why, and the message can only be discarded. */
 bool maildir_write(struct maildir_message *message, struct view octets);
+
+/* Writes what was written into from, without its first octets. False: errno says why. */
+bool maildir_copy(struct maildir_message *message, const struct maildir_message *from, size_t without);
+
+/* Appends a field of the header that names a path: "NAME: <PATH>", without what no field can hold. */
+void maildir_put_path(struct buffer *header, const char *name, struct view path);
 
 /*
  * Moves it into new/ and closes it. False: errno says why, and it is gone. name, if not NULL,

@@ -3,6 +3,8 @@
 #include "proxy/outputs/reporting.h"
 
 #include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #define FLUSH_US 20000  /* an event is to be in its file within 50 ms */
 
@@ -13,6 +15,8 @@ reporting_flush(struct reporting *reporting)
 		if (reporting->output[i] != NULL && output_waiting(reporting->output[i]))
 			output_flush(reporting->output[i], stderr);
 	}
+	if (reporting->pcap != NULL)
+		pcap_output_flush(reporting->pcap);
 	if (reporting->options->sessions)
 		fflush(stdout);
 }
@@ -30,15 +34,31 @@ flush_is_due(evutil_socket_t fd, short what, void *to)
 
 /* An idle program sleeps: the timer runs only while something waits. */
 static void
+arm(struct reporting *reporting)
+{
+	if (reporting->armed || !reporting->has_loop)
+		return;
+	reporting->armed = true;
+	evtimer_add(&reporting->timer, &reporting->flush_after);
+}
+
+static void
 put(void *to, const struct event *event)
 {
 	struct reporting *reporting = to;
 
 	reporting->all.put(reporting->all.to, event);
-	if (reporting->armed || !reporting->has_loop)
-		return;
-	reporting->armed = true;
-	evtimer_add(&reporting->timer, &reporting->flush_after);
+	arm(reporting);
+}
+
+static void
+put_wire(void *to, const struct wire_news *news)
+{
+	struct reporting *reporting = to;
+	struct wire_sink sink = pcap_output_sink(reporting->pcap);
+
+	sink.put(sink.to, news);
+	arm(reporting);
 }
 
 /* With --summary and --sessions standard output is theirs; a file named by -o has the events all the same. */
@@ -46,6 +66,74 @@ static bool
 has_events(const struct options *options)
 {
 	return options->output != NULL || !(options->summary || options->sessions);
+}
+
+static bool
+is_standard(const char *path)
+{
+	return strcmp(path, "-") == 0;
+}
+
+/* What else standard output is for; NULL: nothing. */
+static const char *
+use_of_stdout(const struct options *options)
+{
+	if (options->summary || options->sessions)
+		return options->summary ? "the summary" : "the sessions";
+	if (options->output == NULL || is_standard(options->output))
+		return "the events";
+	return options->json != NULL && is_standard(options->json) ? "the events" : NULL;
+}
+
+/* A capture that is read would be gone before it was. */
+static bool
+is_operand(const struct options *options, const char *path)
+{
+	struct stat file, operand;
+
+	if (is_standard(path) || stat(path, &file) != 0 || !S_ISREG(file.st_mode))
+		return false;
+	for (size_t i = 0; i < options->operands.count; i++)
+		if (stat(options->operands.at[i], &operand) == 0 && operand.st_dev == file.st_dev &&
+		    operand.st_ino == file.st_ino)
+			return true;
+	return false;
+}
+
+bool
+reporting_allows(const struct options *options)
+{
+	const char *use = use_of_stdout(options);
+
+	if (options->pcap == NULL)
+		return true;
+	if (is_standard(options->pcap) && use != NULL) {
+		fprintf(stderr, "smtpscope: --pcap -: standard output has %s; name a file%s\n", use,
+		    options->summary || options->sessions ? "" : ", or send them elsewhere with -o FILE");
+		return false;
+	}
+	if (is_operand(options, options->pcap)) {
+		fprintf(stderr, "smtpscope: --pcap: %s is to be read; name another file to write\n", options->pcap);
+		return false;
+	}
+	return true;
+}
+
+/* What is kept beside the events. */
+static bool
+open_files(struct reporting *reporting)
+{
+	const struct options *options = reporting->options;
+
+	if (options->save_messages != NULL) {
+		reporting->messages = messages_open(options->save_messages, stderr);
+		if (reporting->messages == NULL)
+			return false;
+		fanout_add(&reporting->fanout, messages_sink(reporting->messages));
+	}
+	if (options->pcap != NULL)
+		reporting->pcap = pcap_output_open(options->pcap, options->keylog != NULL, stderr);
+	return options->pcap == NULL || reporting->pcap != NULL;
 }
 
 bool
@@ -74,6 +162,8 @@ reporting_open(struct reporting *reporting, const struct options *options, struc
 			return false;
 		fanout_add(&reporting->fanout, output_sink(reporting->output[1]));
 	}
+	if (!open_files(reporting))
+		return false;
 	reporting->all = fanout_sink(&reporting->fanout);
 	reporting->has_loop = base != NULL;
 	if (base != NULL)
@@ -85,6 +175,12 @@ struct event_sink
 reporting_sink(struct reporting *reporting)
 {
 	return (struct event_sink){put, reporting, reporting->all.wants_content};
+}
+
+struct wire_sink
+reporting_wire(struct reporting *reporting)
+{
+	return (struct wire_sink){reporting->pcap != NULL ? put_wire : NULL, reporting};
 }
 
 void
@@ -101,10 +197,11 @@ reporting_close(struct reporting *reporting, bool done)
 {
 	const struct options *options = reporting->options;
 	int worst = summary_worst_finding(reporting->summary), code = EXIT_DONE;
-	uint64_t lost = 0;
+	uint64_t lost = 0, unkept;
 
 	if (reporting->armed)
 		evtimer_del(&reporting->timer);
+	unkept = messages_close(reporting->messages) + pcap_output_close(reporting->pcap);
 	for (size_t i = 0; i < 2; i++) {
 		if (reporting->output[i] != NULL)
 			lost += output_close(reporting->output[i], stderr);
@@ -118,10 +215,10 @@ reporting_close(struct reporting *reporting, bool done)
 		    finding_severity_name((enum finding_severity)options->fail_on));
 		code = EXIT_UNMET;
 	}
-	if (lost > 0) {
+	if (lost > 0)
 		fprintf(stderr, "smtpscope: %" PRIu64 " events are lost: an output could not be written\n", lost);
+	if (lost > 0 || unkept > 0)
 		code = EXIT_FAILED;
-	}
 	summary_free(reporting->summary);
 	return code;
 }

@@ -8,13 +8,17 @@
 
 #include "proxy/options.h"
 #include "proxy/outputs/fanout.h"
+#include "proxy/outputs/messages.h"
 #include "proxy/outputs/output.h"
+#include "proxy/outputs/pcap.h"
 #include "proxy/outputs/summary.h"
 #include "proxy/loop.h"
 
 struct reporting {
 	const struct options *options;
 	struct output        *output[2];        /* -o (or standard output), --json; NULL: none */
+	struct messages      *messages;         /* --save-messages; NULL: none */
+	struct pcap_output   *pcap;             /* --pcap; NULL: none */
 	struct summary       *summary;
 	struct fanout         fanout;
 	struct event_sink     all;              /* fanout's */
@@ -22,6 +26,9 @@ struct reporting {
 	struct timeval        flush_after;
 	bool                  armed, has_loop;
 };
+
+/* Whether the outputs that the options name can be had together; what cannot was said on stderr. */
+bool reporting_allows(const struct options *options);
 
 /*
  * Borrows options and base (NULL: call reporting_flush now and then). False: an output cannot be
@@ -32,6 +39,9 @@ bool reporting_open(struct reporting *reporting, const struct options *options, 
 /* Where the sessions' events go. */
 struct event_sink reporting_sink(struct reporting *reporting);
 
+/* Where their octets go; put NULL: nowhere. */
+struct wire_sink reporting_wire(struct reporting *reporting);
+
 /* Writes what waits now. */
 void reporting_flush(struct reporting *reporting);
 
@@ -40,8 +50,8 @@ void reporting_reopen(struct reporting *reporting);
 
 /*
  * Writes what waits, frees; of a run that came to its end (done) prints the summary where it
- * was asked for or is due. Returns an exit code: EXIT_FAILED where events were lost,
- * EXIT_UNMET for --fail-on.
+ * was asked for or is due. Returns an exit code: EXIT_FAILED where events, messages or packets
+ * were lost, EXIT_UNMET for --fail-on.
  */
 int reporting_close(struct reporting *reporting, bool done);
 

@@ -85,8 +85,9 @@ has_sink(const struct urls *urls)
 }
 
 /*
- * A session is two descriptors (the built-in server's end makes three), and the usual soft
- * limit is 1,024 of them. Returns for how many sessions there is room.
+ * A session is two descriptors (the built-in server's end is one more, and a message that is
+ * saved another), and the usual soft limit is 1,024 of them. Returns for how many sessions
+ * there is room.
  */
 static uint64_t
 raise_descriptors(unsigned a_session, size_t listeners)
@@ -110,7 +111,8 @@ load_rules(struct proxy *p)
 {
 	const struct options *options = p->options;
 	struct session_config config = {
-	    .events = reporting_sink(&p->reporting), .source = "proxy", .show_secrets = options->show_secrets,
+	    .events = reporting_sink(&p->reporting), .wire = reporting_wire(&p->reporting), .source = "proxy",
+	    .show_secrets = options->show_secrets,
 	    .max_line = (uint32_t)options->max_line, .max_content = options->max_content,
 	    .arena = &p->worker.arena};
 
@@ -297,6 +299,7 @@ run(struct proxy *p)
 		return EXIT_FAILED;
 	}
 	worker->rulebook->config.events = reporting_sink(&p->reporting);
+	worker->rulebook->config.wire = reporting_wire(&p->reporting);
 	if (ruleset_wants_seed(worker->rulebook->rules) && !options->seed_given)
 		fprintf(stderr, "smtpscope: --seed %" PRIu64 " gives the same chances again\n", options->seed);
 	worker->listeners = listeners_new(worker, stderr);
@@ -306,7 +309,8 @@ run(struct proxy *p)
 	worker->stopped = leave_loop;
 	worker->stopped_to = p;
 	if (take_signals(p) && (!has_sink(&p->upstream) || start_sink(p))) {
-		worker->room = raise_descriptors(has_sink(&p->upstream) ? 3 : 2, p->listen.count);
+		worker->room = raise_descriptors((has_sink(&p->upstream) ? 3 : 2) + (options->save_messages != NULL),
+		    p->listen.count);
 		code = start_listening(p);
 	}
 	if (code == EXIT_DONE && event_base_dispatch(worker->base) < 0) {
@@ -327,6 +331,7 @@ proxy_command(const struct options *options)
 	int code = EXIT_USAGE;
 
 	good = read_urls(&p.upstream, &options->upstream, "sink", URL_UPSTREAM, "--upstream") && good;
+	good = reporting_allows(options) && good;
 	if (good && are_of_one_kind(&p.upstream)) {
 		code = EXIT_FAILED;
 		if (!worker_init(&p.worker))

@@ -86,19 +86,6 @@ fail_by_errno(struct sink_transaction *t)
 	t->error = strerror(why);
 }
 
-static void
-write_field(struct buffer *header, const char *name, struct view path)
-{
-	buffer_put(header, view_of(name));
-	buffer_put(header, VIEW(": <"));
-	for (size_t i = 0; i < path.len; i++) {
-		unsigned char c = (unsigned char)path.at[i];
-
-		buffer_char(header, c < ' ' || c == 0x7f ? '?' : (char)c);
-	}
-	buffer_put(header, VIEW(">\r\n"));
-}
-
 void
 sink_transaction_begin(struct sink_transaction *t, struct maildir *maildir)
 {
@@ -112,9 +99,9 @@ sink_transaction_begin(struct sink_transaction *t, struct maildir *maildir)
 		fail_by_errno(t);
 		return;
 	}
-	write_field(&header, "Return-Path", sink_transaction_path(t, 0));
+	maildir_put_path(&header, "Return-Path", sink_transaction_path(t, 0));
 	for (uint32_t n = 1; n < t->count; n++)
-		write_field(&header, "X-Envelope-To", sink_transaction_path(t, n));
+		maildir_put_path(&header, "X-Envelope-To", sink_transaction_path(t, n));
 	if (!maildir_write(t->message, (struct view){header.at, header.len}))
 		fail_by_errno(t);
 	buffer_free(&header);

@@ -229,9 +229,13 @@ def send_message(client, sender="ann@example.org", recipient="bob@example.net", 
     return client.reply()
 
 
+class Skipped(Exception):
+    """Raised by a test that cannot be made here, with the reason."""
+
+
 def run(tests):
     """Runs functions, prints what failed and the count, exits."""
-    passed = failed = 0
+    passed = failed = skipped = 0
     wanted = sys.argv[1:]
     for test in tests:
         if wanted and test.__name__ not in wanted:
@@ -239,9 +243,12 @@ def run(tests):
         try:
             test()
             passed += 1
+        except Skipped as reason:
+            skipped += 1
+            print(f"-- {test.__name__}: skipped: {reason}")
         except Exception:
             failed += 1
             print(f"-- {test.__name__}:")
             traceback.print_exc(file=sys.stdout)
-    print(f"{passed} passed, {failed} failed")
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     sys.exit(1 if failed or not passed else 0)

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SMTP sessions as a capture: each a TCP connection of its own between its real ends, with
+ * what they sent, at the times at which they did; no loss, no order but the right one. What
+ * was missing in the capture that they are from is missing here too. Of TLS that could be
+ * read the inside alone is written, without the STARTTLS that led to it: whoever reads the
+ * capture would look for TLS behind that.
+ */
+#ifndef OUTPUTS_PCAP_H
+#define OUTPUTS_PCAP_H
+
+#include <stdio.h>
+
+#include "proxy/sessions/wire.h"
+
+/*
+ * path "-": standard output. keys: TLS may turn out to be readable, so what leads to it is kept
+ * back until then. NULL: the reason was written to err. Borrows path and err.
+ */
+struct pcap_output *pcap_output_open(const char *path, bool keys, FILE *err);
+struct wire_sink pcap_output_sink(struct pcap_output *output);
+void pcap_output_flush(struct pcap_output *output);
+/* Frees; says on err how many packets could not be written, and returns that. NULL is fine. */
+uint64_t pcap_output_close(struct pcap_output *output);
+
+#endif
