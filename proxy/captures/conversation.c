@@ -278,6 +278,7 @@ conversation_begin_session(struct conversation *c, const struct preface *preface
 	char client[64], server[64], before[PREFACE_TEXT];
 	union end_address address[2];
 	struct session_ends ends = {.client = &address[0].any, .server_address = &address[1].any,
+	    .unheard = {[SMTP_CLIENT] = !c->heard[c->client], [SMTP_SERVER] = !c->heard[!c->client]},
 	    .client_text = end_text(c, c->client, client, sizeof client),
 	    .server = end_text(c, !c->client, server, sizeof server), .listener = VIEW(""),
 	    .capture = view_of(c->run->capture), .preface = preface_text(preface, before)};
@@ -313,6 +314,8 @@ news_of(struct conversation *c, unsigned end, uint64_t time_us)
 bool
 conversation_segment(struct conversation *c, unsigned end, const struct tcp_segment *segment, uint64_t time_us)
 {
+	if (!c->heard[end] && c->session != NULL)
+		session_heard(c->session, end == c->client ? SMTP_CLIENT : SMTP_SERVER, time_us);
 	c->heard[end] = true;
 	if ((segment->flags & TCP_SYN) != 0 && c->state == CONVERSATION_STARTS)
 		c->dialled[(segment->flags & TCP_ACK) != 0 ? !end : end] = true;

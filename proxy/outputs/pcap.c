@@ -35,6 +35,7 @@ struct connection {
 	uint16_t           id[2];
 	bool               begun, midstream, over;
 	bool               fin[2];
+	bool               unheard[2];          /* nothing of this side is in the capture, nor will be here */
 	bool               holding;             /* STARTTLS was sent: what leads to TLS is held */
 	struct held       *held, **held_end;
 	size_t             held_octets;
@@ -54,7 +55,10 @@ must(void *p)
 	return p;
 }
 
-/* One segment. It acknowledges what the other side has sent so far. */
+/*
+ * One segment. It acknowledges what the other side has sent so far. Of a side of which the
+ * capture has nothing there is none without data.
+ */
 static void
 put_segment(struct pcap_output *output, struct connection *c, enum smtp_side from, unsigned flags, struct view data)
 {
@@ -63,7 +67,10 @@ put_segment(struct pcap_output *output, struct connection *c, enum smtp_side fro
 	uint8_t packet[PACKET_MAX];
 	size_t len = packet_build(packet, &c->ends, &segment);
 
-	pcap_file_write(output->file, (struct view){(const char *)packet, len}, c->last_us);
+	if (data.len > 0 || (flags & PACKET_RST) != 0)
+		c->unheard[from] = false;
+	if (!c->unheard[from])
+		pcap_file_write(output->file, (struct view){(const char *)packet, len}, c->last_us);
 	c->seq[from] += (uint32_t)data.len + ((flags & (PACKET_SYN | PACKET_FIN)) != 0);
 	if ((flags & PACKET_ACK) != 0)
 		c->acked[smtp_other_side(from)] = segment.ack;
@@ -123,7 +130,8 @@ put_end(struct pcap_output *output, struct connection *c, enum smtp_side from, b
 	put_segment(output, c, from, (reset ? PACKET_RST : PACKET_FIN) | PACKET_ACK, VIEW_NONE);
 	c->fin[from] = true;
 	c->over = reset || c->fin[smtp_other_side(from)];
-	if (!reset && c->over)
+	/* The FIN of a side that is not heard is known from who acknowledges it. */
+	if (!reset && (c->over || c->unheard[from]))
 		put_segment(output, c, smtp_other_side(from), PACKET_ACK, VIEW_NONE);
 }
 
@@ -229,6 +237,8 @@ opened(struct pcap_output *output, const struct wire_news *news)
 	c->session.number = news->session;
 	packet_ends_of(&c->ends, news->client, news->server);
 	c->opened_us = news->time_us;
+	c->unheard[SMTP_CLIENT] = news->unheard[SMTP_CLIENT];
+	c->unheard[SMTP_SERVER] = news->unheard[SMTP_SERVER];
 	c->seq[SMTP_CLIENT] = c->acked[SMTP_CLIENT] = FIRST_SEQ;
 	c->seq[SMTP_SERVER] = c->acked[SMTP_SERVER] = 2 * FIRST_SEQ;
 	c->held_end = &c->held;
@@ -254,6 +264,12 @@ put(void *to, const struct wire_news *news)
 		break;
 	case WIRE_MIDSTREAM:
 		c->midstream = true;
+		break;
+	case WIRE_HEARD:
+		begin(output, c);
+		set_time(c, news->time_us);
+		c->unheard[news->from] = false;
+		put_segment(output, c, news->from, PACKET_ACK, VIEW_NONE);
 		break;
 	case WIRE_OCTETS:
 	case WIRE_MISSING:

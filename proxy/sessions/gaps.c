@@ -60,6 +60,13 @@ session_midstream(struct session *s)
 }
 
 void
+session_heard(struct session *s, enum smtp_side side, uint64_t time_us)
+{
+	s->now_us = time_us;
+	wire_heard(s, side);
+}
+
+void
 session_network_finding(struct session *s, enum finding finding, struct view detail, uint64_t time_us)
 {
 	s->now_us = time_us;

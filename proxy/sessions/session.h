@@ -35,6 +35,7 @@ struct session_config {
 
 struct session_ends {
 	const struct sockaddr *client;          /* copied */
+	bool                   unheard[2];      /* by enum smtp_side: no packet of it is in the capture so far */
 	const struct sockaddr *server_address;  /* where the client connected to, for config->wire alone; NULL: not known */
 	struct view client_text;                /* "addr:port"; copied */
 	struct view server, listener;           /* as the URLs say; copied */
@@ -109,6 +110,8 @@ void session_gap(struct session *s, enum smtp_side from, const char *kept, size_
     uint64_t time_us, struct plan *plan);
 /* The capture begins inside the session. To be called before anything is fed. */
 void session_midstream(struct session *s);
+/* The first packet of a side that was unheard. */
+void session_heard(struct session *s, enum smtp_side side, uint64_t time_us);
 /* A finding of the network's, of what the session itself does not see. detail .at NULL: the table's line. */
 void session_network_finding(struct session *s, enum finding finding, struct view detail, uint64_t time_us);
 /* Whether the dialogue has been handed over to TLS: octets go by undecoded. */

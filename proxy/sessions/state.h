@@ -233,6 +233,7 @@ void passed_ends(struct session *s);
 /* wire.c: octets for who wants to keep them */
 void wire_opened(struct session *s, const struct session_ends *ends);
 void wire_tell(struct session *s, enum wire_type type);
+void wire_heard(struct session *s, enum smtp_side side);
 void wire_missing(struct session *s, enum smtp_side from, uint64_t count);
 void wire_ends(struct session *s, enum smtp_side from, bool reset);
 void wire_from_client(struct session *s, const struct smtp_unit *unit);

@@ -26,7 +26,7 @@ wire_opened(struct session *s, const struct session_ends *ends)
 {
 	if (is_wanted(s))
 		put(s, (struct wire_news){.type = WIRE_OPENED, .client = ends->client, .server = ends->server_address,
-		    .live = !s->config->dry_run});
+		    .live = !s->config->dry_run, .unheard = {ends->unheard[SMTP_CLIENT], ends->unheard[SMTP_SERVER]}});
 }
 
 void
@@ -34,6 +34,13 @@ wire_tell(struct session *s, enum wire_type type)
 {
 	if (is_wanted(s))
 		put(s, (struct wire_news){.type = type});
+}
+
+void
+wire_heard(struct session *s, enum smtp_side side)
+{
+	if (is_wanted(s))
+		put(s, (struct wire_news){.type = WIRE_HEARD, .from = side});
 }
 
 void

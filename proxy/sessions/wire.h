@@ -16,6 +16,7 @@
 enum wire_type {
 	WIRE_OPENED,            /* the first of a session; ends and live are filled in */
 	WIRE_MIDSTREAM,         /* the session was under way before: behind OPENED, before octets */
+	WIRE_HEARD,             /* of a side that was unheard there is a packet now, maybe without octets */
 	WIRE_OCTETS,
 	WIRE_MISSING,           /* count octets of a side are not in the capture */
 	WIRE_SECURED,           /* what follows was sent in TLS: what led to it (WIRE_STARTTLS, WIRE_OPAQUE) can be left out */
@@ -33,12 +34,13 @@ enum wire_kind {
 struct wire_news {
 	enum wire_type type;
 	uint64_t       session, time_us;
-	enum smtp_side from;                    /* OCTETS, MISSING, FIN, RESET */
+	enum smtp_side from;                    /* HEARD, OCTETS, MISSING, FIN, RESET */
 	enum wire_kind kind;                    /* OCTETS */
 	struct view    octets;                  /* OCTETS: for this call alone */
 	uint64_t       missing;                 /* MISSING */
 	const struct sockaddr *client, *server; /* OPENED: for this call alone; NULL: not known */
 	bool           live;                    /* OPENED */
+	bool           unheard[2];              /* OPENED: by enum smtp_side: no packet of it is in the capture so far */
 };
 
 /* Where they go; put NULL: nobody wants them. */

@@ -268,7 +268,7 @@ class Talk:
             self.segment(1, 0x18, octets[at:at + 1000])
 
     def lose(self, end, octets):
-        self.seq[end] += octets
+        self.seq[end] = (self.seq[end] + octets) % (1 << 32)
 
     def begin_message(self):
         self.server(b"220 mx.example.net\r\n")
@@ -364,6 +364,27 @@ def test_decoded_again_it_says_the_same():
         talk.server(b"220 mx\r\n250 mx\r\n250 Ok\r\n250 Ok\r\n354 Go\r\n250 Ok\r\n")
         talk.segment(1, 0x11)
 
+    def server_alone(capture):
+        talk = capture.talk(handshake=False)
+        talk.seq[0] += 1
+        talk.segment(1, 0x12)
+        talk.server(b"220 mx\r\n")
+        for said, reply in ((8, b"250 mx"), (30, b"250 Ok"), (30, b"250 Ok"), (6, b"354 Go"), (500, b"250 Ok"), (6, b"221 Bye")):
+            talk.lose(0, said)
+            talk.server(reply + b"\r\n")
+        talk.segment(1, 0x11)
+
+    def client_alone(capture):
+        talk = capture.talk(handshake=False)
+        talk.segment(0, 0x02)
+        talk.seq[1] += 1
+        for line, answered in ((b"EHLO a", 100), (b"MAIL FROM:<ann@example.org>", 8), (b"RCPT TO:<bob@example.net>", 8),
+                               (b"DATA", 8), (b"Subject: x\r\n\r\n..\r\n.", 8), (b"QUIT", 9)):
+            talk.lose(1, answered)
+            talk.client(line + b"\r\n")
+        talk.lose(1, 9)
+        talk.segment(0, 0x11)
+
     def credentials(capture):
         talk = capture.talk(server_port=587)
         talk.server(b"220 mx\r\n")
@@ -374,12 +395,13 @@ def test_decoded_again_it_says_the_same():
         talk.quit()
 
     with directory() as here:
-        for make in (plain, pipelined, early, gaps, midstream, one_side, credentials):
+        for make in (plain, pipelined, early, gaps, midstream, one_side, server_alone, client_alone, credentials):
             capture = Capture()
             make(capture)
             capture.write(here / "a.pcap")
             first, again = decode_twice(here, here / "a.pcap")
             assert len(first) > 3 and first == again, (make.__name__, first, again)
+            assert any(event.get("id") == "cap.oneside" for event in first) == make.__name__.endswith("alone")
         # Sessions that interleave are as they were, in their order.
         capture = Capture()
         talks = [capture.talk(port=41000 + n) for n in range(50)]

@@ -280,6 +280,27 @@ START_TEST(a_session_under_way_has_no_handshake)
 }
 END_TEST
 
+/* Nothing is made up for a side of which nothing is there, until it says something all the same. */
+START_TEST(a_side_that_was_not_heard_says_nothing)
+{
+	struct sockaddr_storage from = address("192.0.2.1", 40123), to = address("192.0.2.25", 25);
+
+	tell((struct wire_news){.type = WIRE_OPENED, .client = (struct sockaddr *)&from,
+	    .server = (struct sockaddr *)&to, .unheard = {[SMTP_CLIENT] = true}});
+	say(SMTP_SERVER, "220 mx\r\n");
+	if (_i == 1)
+		say(SMTP_CLIENT, "QUIT\r\n");
+	if (_i == 2)
+		tell((struct wire_news){.type = WIRE_HEARD, .from = SMTP_CLIENT});
+	say(SMTP_SERVER, "221 Bye\r\n");
+	tell((struct wire_news){.type = WIRE_FIN, .from = _i == 3 ? SMTP_CLIENT : SMTP_SERVER});
+	tell((struct wire_news){.type = WIRE_CLOSED});
+	ck_assert_str_eq(read_back()->lines, _i == 2 ? "S SYN ACK 0\nS ACK 8\nC ACK 0\nS ACK 9\nS FIN ACK 0\n" :
+	    _i == 3 ? "S SYN ACK 0\nS ACK 8\nS ACK 9\nS ACK 0\n" : _i == 0 ? "S SYN ACK 0\nS ACK 8\nS ACK 9\nS FIN ACK 0\n" :
+	    "S SYN ACK 0\nS ACK 8\nC ACK 6\nS ACK 9\nS FIN ACK 0\n");
+}
+END_TEST
+
 START_TEST(much_content_is_many_segments)
 {
 	static char content[100001];
@@ -507,6 +528,7 @@ main(void)
 	tcase_add_test(t, a_reset_ends_it);
 	tcase_add_test(t, an_end_that_nobody_saw_is_none);
 	tcase_add_test(t, a_session_under_way_has_no_handshake);
+	tcase_add_loop_test(t, a_side_that_was_not_heard_says_nothing, 0, 4);
 	tcase_add_test(t, much_content_is_many_segments);
 	tcase_add_test(t, a_gap_stays_a_gap);
 	tcase_add_test(t, tls_that_was_read_leaves_no_trace);

@@ -21,7 +21,7 @@ static uint64_t now;
 static void
 hear(void *to, const struct wire_news *news)
 {
-	static const char *const names[] = {[WIRE_OPENED] = "opened", [WIRE_MIDSTREAM] = "midstream",
+	static const char *const names[] = {[WIRE_OPENED] = "opened", [WIRE_MIDSTREAM] = "midstream", [WIRE_HEARD] = "heard",
 	    [WIRE_MISSING] = "missing", [WIRE_SECURED] = "secured", [WIRE_FIN] = "fin", [WIRE_RESET] = "reset",
 	    [WIRE_CLOSED] = "closed"};
 
