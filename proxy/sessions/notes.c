@@ -51,8 +51,12 @@ note_free(struct session *s, struct note *note, bool refused)
 {
 	if (note == NULL)
 		return;
-	/* A refused MAIL or RSET ended nothing: the transaction before it goes on (RFC 5321 4.1.4). */
-	if (refused && note->ended && s->sending == note->transaction) {
+	/*
+	 * A refused MAIL or RSET ended nothing: the transaction before it goes on (RFC 5321 4.1.4).
+	 * But chunks that are under way stay one content, however early the refusal came.
+	 */
+	if (refused && note->ended && s->sending == note->transaction &&
+	    (s->content == NULL || s->content != note->transaction)) {
 		transaction_unref(s, s->sending);
 		s->sending = note->previous;
 		note->previous = NULL;
