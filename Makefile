@@ -21,6 +21,7 @@ PROGRAM  := $(filter-out proxy/main.c,$(filter proxy/%,$(SOURCES)))
 UNITS    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
 HELPERS  := $(filter-out tests/unit/test_%,$(sort $(wildcard tests/unit/*.c)))
 SCRIPTS  := $(sort $(wildcard tests/integration/test_*.py))
+BENCHES  := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/*.c)))
 RULES    := $(sort $(wildcard samples/rules/*.rules))
 MANUALS  := $(sort $(wildcard proxy/*.[1-8] proxy/*/*.[1-8]))
 object    = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -46,6 +47,10 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libhelpers.a $(BUILD)/li
 # Decoders are a library of their own: they need nothing of proxy/, and no library but libc.
 $(BUILD)/tests/unit/test_library: $(BUILD)/tests/unit/test_library.o $(BUILD)/libdecoders.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+# The benchmark's programs stand each for itself.
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(shell pkg-config --libs libpcap)
 
 # What was built of other sources, or in another way, is built again.
 $(BUILD)/sources: ALWAYS
@@ -74,6 +79,10 @@ test:
 	@$(MAKE) --no-print-directory -j$(JOBS) -s programs
 	@SMTPSCOPE=$(BUILD)/smtpscope tests/run.sh $(UNITS) $(SCRIPTS) $(RULES)
 
+# BENCH: more words for tests/bench/bench.py, as --rounds 20 or --cases short20,long.
+bench: all $(BENCHES)
+	@SMTPSCOPE=$(BUILD)/smtpscope BUILD=$(BUILD) python3 tests/bench/bench.py $(BENCH)
+
 lint:
 	@.ci/packages lint
 	@$(MAKE) --no-print-directory -j$(JOBS) -s all
@@ -84,6 +93,7 @@ test-all:
 	@.ci/packages test-all
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory -s BENCH=--short bench
 	@$(MAKE) --no-print-directory -j$(JOBS) -s CC=clang BUILD=build-clang programs
 	@$(MAKE) --no-print-directory CC=clang BUILD=build-clang units
 	@SMTPSCOPE_LONG=1 TEST_TIMEOUT=2400 $(MAKE) --no-print-directory SANITIZE=address,undefined test
@@ -107,11 +117,12 @@ help:
 	@echo 'make test-all    all tests, by clang and under sanitizers too, the long runs, lint'
 	@echo 'make units       the unit tests alone'
 	@echo 'make lint        cppcheck, shellcheck, mandoc, and the rules of this house'
+	@echo 'make bench       what it costs, beside a relay that decodes nothing and installed peers'
 	@echo 'make install     PREFIX=/usr/local DESTDIR='
 	@echo 'make clean'
 	@echo 'With SANITIZE=address,undefined, CC=clang BUILD=build-clang, CFLAGS=, JOBS= as you like.'
 	@echo 'demo, test, test-all and lint install what they need on Debian, if they may.'
 
-.PHONY: all ALWAYS libraries units programs demo test test-all lint install clean help
+.PHONY: all ALWAYS libraries units programs demo test bench test-all lint install clean help
 .PRECIOUS: $(BUILD)/%.o
 -include $(shell find $(BUILD)/decoders $(BUILD)/proxy $(BUILD)/tests -name '*.d' 2>/dev/null)
