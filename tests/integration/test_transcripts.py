@@ -85,15 +85,13 @@ class Player:
             [READER, "--steps", path], check=True, capture_output=True, cwd=ROOT).stdout)
         self.directory = pathlib.Path(directory)
         self.random = random.Random(self.script["name"])
-        self.ends = {}
-        self.want = {"client": bytearray(), "server": bytearray()}
-        self.want_ended = {"client": "", "server": ""}
+        self.ends, self.sessions = {}, 0
         self.lines = self.directory / "events.jsonl"
 
     def listen(self):
         sock = socket.socket()
         sock.bind(("127.0.0.1", 0))
-        if self.script["server"] != "refused":
+        if all(step["server_is"] != "refused" for step in self.script["steps"]):
             sock.listen(1)
         sock.setblocking(False)
         return sock
@@ -201,35 +199,57 @@ class Player:
             self.wait(lambda: self.events() >= step["events"],
                       lambda: f"only {self.events()} events, not {step['events']}")
 
+    def begin(self, step):
+        """A session begins; the one before is over."""
+        if self.sessions:
+            self.end()
+        self.sessions += 1
+        self.want = {"client": bytearray(), "server": bytearray()}
+        self.want_ended = {"client": "", "server": ""}
+        client = socket.create_connection(("127.0.0.1", self.port), PATIENCE)
+        self.ends = {"client": End("client", client)}
+        if step["server_is"] == "up":
+            self.server.settimeout(PATIENCE)
+            self.ends["server"] = End("server", self.server.accept()[0])
+        self.dialled = step["server_is"] != "none"
+
+    def end(self):
+        """The session is over when its last event is there; both ends have what they should, then."""
+        self.wait(lambda: self.lines.read_bytes().count(b'"event":"close"') == self.sessions,
+                  lambda: "the session does not end")
+        for end in self.ends.values():
+            while end.read():
+                pass
+            end.sock.close()
+        if not self.received():
+            raise Difference(self.differences())
+        if not self.dialled and select.select([self.server], [], [], 0)[0]:
+            raise Difference("the server was dialled, and should not have been")
+
     def session(self):
-        server = self.listen()
-        client = None
         try:
-            self.address = b"127.0.0.1:%d" % server.getsockname()[1]
-            port = self.start(server.getsockname()[1])
-            client = socket.create_connection(("127.0.0.1", port), PATIENCE)
-            self.ends["client"] = End("client", client)
-            if self.script["server"] == "up":
-                server.settimeout(PATIENCE)
-                self.ends["server"] = End("server", server.accept()[0])
             for step in self.script["steps"]:
                 try:
+                    time.sleep(step["pause_us"] / 1e6)
+                    if step["begins"]:
+                        self.begin(step)
                     self.play(step)
                 except Difference as difference:
                     raise Difference(f"{self.path}:{step['line']}: {difference}") from None
-            if self.script["server"] == "none" and select.select([server], [], [], 0)[0]:
-                raise Difference("the server was dialled, and should not have been")
+            self.end()
         finally:
             for end in self.ends.values():
-                if end.sock.fileno() >= 0 and sys.exc_info()[0]:
+                if end.sock.fileno() >= 0:
                     end.sock.close()
-            server.close()
 
     def run(self):
+        self.server = self.listen()
         try:
+            self.address = b"127.0.0.1:%d" % self.server.getsockname()[1]
+            self.port = self.start(self.server.getsockname()[1])
             self.session()
-            self.wait(lambda: b'"event":"close"' in self.lines.read_bytes(), lambda: "the session does not end")
         finally:
+            self.server.close()
             if hasattr(self, "proxy"):
                 self.proxy.send_signal(signal.SIGTERM)
                 try:
@@ -237,13 +257,7 @@ class Player:
                 except subprocess.TimeoutExpired:
                     self.proxy.kill()
                     code = self.proxy.wait()
-        for end in self.ends.values():
-            while end.read():
-                pass
-            end.sock.close()
-        if not self.received():
-            raise Difference(self.differences())
-        if code != 0:
+        if code != self.script["exit"]:
             raise Difference(f"the proxy ended with {code}: {self.said()}")
         self.lines.write_bytes(self.lines.read_bytes().replace(self.address, SERVER))
         judged = subprocess.run([READER, "--events", self.path, self.lines], capture_output=True, text=True, cwd=ROOT)

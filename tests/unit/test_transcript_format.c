@@ -125,6 +125,32 @@ START_TEST(events_rules_and_options)
 }
 END_TEST
 
+START_TEST(several_sessions)
+{
+	struct transcript *t = read_good("option: server none\nC< 554 a\nC: [close]\n== again\n~ 30ms\nS: 220 b\nC: QUIT\n");
+
+	ck_assert_uint_eq(t->steps, 6);
+	ck_assert(t->step[0].begins && !t->step[1].begins && t->step[2].begins && !t->step[3].begins);
+	ck_assert_int_eq(t->step[1].server, TRANSCRIPT_SERVER_NONE);
+	ck_assert_int_eq(t->step[2].server, TRANSCRIPT_SERVER_UP);
+	ck_assert_uint_eq(t->step[2].pause_us, 30000);
+	ck_assert_uint_eq(t->step[3].pause_us, 0);
+	ASSERT_OCTETS(t->step[2].received[SMTP_CLIENT], "220 b\r\n");
+	transcript_free(t);
+}
+END_TEST
+
+START_TEST(durations_are_shortened)
+{
+	struct transcript *t = read_good("option: hasten\n| delay 5s..20s delay 2m # 1s\n| within 1h log \"4s \\\" 5s\"\n"
+	    "| when verb ~ /6s/ delay 7ms x8s\nC: A\n");
+
+	ASSERT_OCTETS(t->rules, "delay 5ms..20ms delay 120ms # 1s\nwithin 3600ms log \"4s \\\" 5s\"\n"
+	    "when verb ~ /6s/ delay 7ms x8s\n");
+	transcript_free(t);
+}
+END_TEST
+
 static const struct {
 	const char *text, *complaint;
 } wrong[] = {
@@ -134,6 +160,9 @@ static const struct {
     {"= \n", ":1: the name of an event"},
     {"= reply code\n", ":1: \"code\": field=value"},
     {"@ 3s\n", ":1: milliseconds"},
+    {"~ 3s\n", ":1: milliseconds"},
+    {"C: a\n== b\n@ 3ms\n", ":3: milliseconds"},
+    {"option: rules nowhere.rules\nC: a\n", "nowhere.rules: No such file"},
     {"& reply\n", ":1: an event in front"},
     {"C: a\nC: [close]\nC: b\n", ":3: this side has ended its stream before"},
 };
@@ -240,6 +269,8 @@ main(void)
 	tcase_add_test(all, a_reset_is_the_end_of_both);
 	tcase_add_test(all, escapes_and_repetitions);
 	tcase_add_test(all, events_rules_and_options);
+	tcase_add_test(all, several_sessions);
+	tcase_add_test(all, durations_are_shortened);
 	tcase_add_loop_test(all, what_is_wrong_is_named, 0, (int)(sizeof wrong / sizeof wrong[0]));
 	tcase_add_test(all, all_transcripts_can_be_read);
 	tcase_add_loop_test(all, events_are_judged, 0, (int)(sizeof judged / sizeof judged[0]));

@@ -16,6 +16,7 @@
 #include "tests/unit/transcript_run.h"
 
 #define TRANSCRIPTS  "tests/transcripts/*.txt"
+#define DIALOGUES    "samples/dialogues/*.txt"  /* what the rules of samples/rules do */
 #define SMALL        (16u * 1024)       /* octets; larger transcripts are not cut everywhere */
 #define LARGE_CUTS   2000u
 #define LARGE_RUNS   100u
@@ -306,7 +307,8 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: %s [PATTERN] | --steps FILE | --events FILE LINES\n", argv[0]);
 		return 2;
 	}
-	if (glob(argc == 2 ? argv[1] : TRANSCRIPTS, 0, NULL, &files) != 0) {
+	if (glob(argc == 2 ? argv[1] : TRANSCRIPTS, 0, NULL, &files) != 0
+	    || (argc == 1 && glob(DIALOGUES, GLOB_APPEND, NULL, &files) != 0)) {
 		fprintf(stderr, "%s: no transcripts at %s; run it from the project's root\n", argv[0], TRANSCRIPTS);
 		return 2;
 	}

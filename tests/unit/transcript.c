@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "tests/unit/transcript_options.h"
 #include "tests/unit/transcript_text.h"
 
 #define MAX_STEPS  512
@@ -27,6 +28,9 @@ struct reader {
 	bool               said[MAX_STEPS][2];  /* step, side: the file says what that side receives */
 	struct buffer      sent[MAX_STEPS], received[MAX_STEPS][2];
 	struct buffer      rules;
+	size_t             first;               /* step of the session that is being read */
+	enum transcript_server server;          /* of that session */
+	uint64_t           pause_us;            /* in front of the next step */
 };
 
 static void __attribute__((format(printf, 2, 3)))
@@ -57,11 +61,13 @@ step_add(struct reader *r, int writer)
 {
 	struct transcript_step *step = &r->t->step[r->t->steps];
 
-	if (r->t->steps == MAX_STEPS - 2) {     /* two are left for ends that the file does not name */
+	if (r->t->steps >= MAX_STEPS - 2) {     /* two are left for ends that the file does not name */
 		complain(r, "more than %d steps", MAX_STEPS - 2);
 		return NULL;
 	}
-	r->t->steps++;
+	step->begins = r->t->steps++ == r->first;
+	step->pause_us = r->pause_us;
+	r->pause_us = 0;
 	step->writer = writer;
 	step->line = r->line;
 	r->joinable = true;
@@ -85,7 +91,7 @@ static void
 write_read(struct reader *r, enum smtp_side side, bool line_end, struct view text)
 {
 	struct transcript *t = r->t;
-	struct transcript_step *step = t->steps == 0 ? NULL : &t->step[t->steps - 1];
+	struct transcript_step *step = t->steps == r->first ? NULL : &t->step[t->steps - 1];
 	struct buffer *out;
 
 	if (step == NULL || !r->joinable || step->writer != (int)side || step->ends != TRANSCRIPT_OPEN)
@@ -105,9 +111,12 @@ static void
 receipt_read(struct reader *r, enum smtp_side side, bool line_end, struct view text)
 {
 	struct transcript *t = r->t;
-	struct transcript_step *step = t->steps == 0 ? step_add(r, TRANSCRIPT_NOBODY) : &t->step[t->steps - 1];
-	struct buffer *out = &r->received[step - t->step][side];
+	struct transcript_step *step = t->steps == r->first ? step_add(r, TRANSCRIPT_NOBODY) : &t->step[t->steps - 1];
+	struct buffer *out;
 
+	if (step == NULL)
+		return;
+	out = &r->received[step - t->step][side];
 	r->said[step - t->step][side] = true;
 	r->joinable = false;
 	if (line_end && (view_equal(text, VIEW("[nothing]")) || ending_read(text, &step->ended[side])))
@@ -205,41 +214,10 @@ event_read(struct reader *r, char kind, struct view text)
 static void
 option_read(struct reader *r, struct view text)
 {
-	static const struct unit_name {
-		struct view name;
-		uint64_t    times;
-	} unit[] = {{VIEW("KiB"), 1024}, {VIEW("MiB"), 1024 * 1024}};
-	struct transcript *t = r->t;
 	struct view name = word_next(&text), value = word_next(&text);
-	uint64_t number = 0, times = 1;
 
-	for (size_t i = 0; i < sizeof unit / sizeof unit[0]; i++) {
-		struct view end = view_from(value, value.len < 3 ? value.len : value.len - 3);
-
-		if (view_equal(end, unit[i].name)) {
-			times = unit[i].times;
-			value = view_first(value, value.len - 3);
-		}
-	}
-	if (transcript_number(value, &number))
-		number *= times;
-	if (view_equal(name, VIEW("lmtp")))
-		t->lmtp = true;
-	else if (view_equal(name, VIEW("show-secrets")))
-		t->show_secrets = true;
-	else if (view_equal(name, VIEW("max-line")) && number > 0)
-		t->max_line = (uint32_t)number;
-	else if (view_equal(name, VIEW("max-content")) && number > 0)
-		t->max_content = number;
-	else if (view_equal(name, VIEW("seed")))
-		t->seed = number;
-	else if (view_equal(name, VIEW("server")) && view_equal(value, VIEW("refused")))
-		t->server = TRANSCRIPT_SERVER_REFUSED;
-	else if (view_equal(name, VIEW("server")) && view_equal(value, VIEW("none")))
-		t->server = TRANSCRIPT_SERVER_NONE;
-	else
-		complain(r, "unknown option: lmtp, show-secrets, max-line SIZE, max-content SIZE, seed N, "
-		    "server refused or server none was expected");
+	if (!transcript_option(r->t, &r->server, name, value))
+		complain(r, "unknown option: " TRANSCRIPT_OPTIONS " was expected");
 }
 
 static void
@@ -251,18 +229,38 @@ masked_read(struct reader *r, struct view text)
 		r->t->masked[r->t->maskeds++] = arena_copy(&r->t->arena, text);
 }
 
+static bool
+milliseconds_read(struct view text, uint64_t *us)
+{
+	uint64_t number;
+
+	if (text.len < 3 || !view_equal(view_from(text, text.len - 2), VIEW("ms"))
+	    || !transcript_number(view_first(text, text.len - 2), &number))
+		return false;
+	*us = number * 1000;
+	return true;
+}
+
 /* "@ 80ms": how long the step takes. */
 static void
 time_read(struct reader *r, struct view text)
 {
-	uint64_t number;
+	uint64_t us;
 
-	if (r->t->steps == 0 || text.len < 3 || !view_equal(view_from(text, text.len - 2), VIEW("ms"))
-	    || !transcript_number(view_first(text, text.len - 2), &number)) {
+	if (r->t->steps == r->first || !milliseconds_read(text, &us)) {
 		complain(r, "milliseconds (\"@ 80ms\") behind a write were expected");
 		return;
 	}
-	r->t->step[r->t->steps - 1].takes_us = number * 1000;
+	r->t->step[r->t->steps - 1].takes_us = us;
+	r->joinable = false;
+}
+
+/* "~ 80ms": a pause in front of the next step. */
+static void
+pause_read(struct reader *r, struct view text)
+{
+	if (!milliseconds_read(text, &r->pause_us))
+		complain(r, "milliseconds (\"~ 80ms\") in front of a write were expected");
 	r->joinable = false;
 }
 
@@ -277,6 +275,64 @@ starts(struct view line, const char *start, struct view *rest)
 	if (rest->len > 0 && rest->at[0] == ' ')
 		*rest = view_from(*rest, 1);
 	return true;
+}
+
+/* What one step leads to where the file does not say it. */
+static void
+step_complete(struct reader *r, size_t i, bool gone[2], bool left[2])
+{
+	struct transcript_step *step = &r->t->step[i];
+
+	step->octets = arena_copy(&r->t->arena, (struct view){r->sent[i].at, r->sent[i].len});
+	for (int side = 0; side < 2; side++)
+		step->received[side] = arena_copy(&r->t->arena,
+		    (struct view){r->received[i][side].at, r->received[i][side].len});
+	if (step->writer != TRANSCRIPT_NOBODY) {
+		enum smtp_side other = smtp_other_side((enum smtp_side)step->writer);
+
+		if (left[step->writer]) {
+			r->line = step->line;
+			complain(r, "this side has ended its stream before");
+		}
+		if (!r->said[i][other] && !gone[other]) {
+			step->received[other] = step->octets;
+			step->ended[other] = step->ends;
+		}
+		left[step->writer] = step->ends != TRANSCRIPT_OPEN;
+	}
+	for (int side = 0; side < 2; side++) {
+		gone[side] |= step->ended[side] != TRANSCRIPT_OPEN;
+		left[side] |= step->ended[side] == TRANSCRIPT_RESET;
+	}
+}
+
+/* What the file does not say of a session, at its end: see the head of this file. */
+static void
+session_complete(struct reader *r)
+{
+	struct transcript *t = r->t;
+	bool gone[2] = {false, r->server != TRANSCRIPT_SERVER_UP};      /* told by the proxy that it is over */
+	bool left[2] = {false, r->server != TRANSCRIPT_SERVER_UP};      /* has ended its own stream */
+	static const enum smtp_side last[2] = {SMTP_SERVER, SMTP_CLIENT};
+
+	for (size_t i = r->first, ends = 0; !r->failed; i++) {
+		struct transcript_step *step = &t->step[i];
+
+		for (; i == t->steps && ends < 2; ends++) {
+			if (left[last[ends]])
+				continue;
+			t->steps++;
+			*step = (struct transcript_step){.writer = last[ends], .ends = TRANSCRIPT_CLOSED,
+			    .begins = i == r->first, .line = r->line};
+		}
+		if (i == t->steps)
+			break;
+		step->server = r->server;
+		step_complete(r, i, gone, left);
+	}
+	r->joinable = false;
+	r->first = t->steps;
+	r->server = TRANSCRIPT_SERVER_UP;
 }
 
 static void
@@ -294,10 +350,14 @@ line_read(struct reader *r, struct view line)
 		receipt_read(r, line.at[0] == 'C' ? SMTP_CLIENT : SMTP_SERVER, false, rest);
 	else if (starts(line, "C<", &rest) || starts(line, "S<", &rest))
 		receipt_read(r, line.at[0] == 'C' ? SMTP_CLIENT : SMTP_SERVER, true, rest);
+	else if (starts(line, "==", &rest))
+		session_complete(r);
 	else if (starts(line, "=", &rest) || starts(line, "&", &rest) || starts(line, "!", &rest))
 		event_read(r, line.at[0], rest);
 	else if (starts(line, "@", &rest))
 		time_read(r, rest);
+	else if (starts(line, "~", &rest))
+		pause_read(r, rest);
 	else if (starts(line, "option:", &rest))
 		option_read(r, rest);
 	else if (starts(line, "masked:", &rest))
@@ -307,52 +367,7 @@ line_read(struct reader *r, struct view line)
 		buffer_char(&r->rules, '\n');
 	} else if (line.at[0] != '#')
 		complain(r, "a line begins with \"C:\", \"S:\", \"C;\", \"S;\", \"C<\", \"S<\", \"=\", \"&\", \"!\", "
-		    "\"|\", \"@\", \"option:\", \"masked:\" or \"#\"");
-}
-
-/* What the file does not say: see the head of this file. */
-static void
-steps_complete(struct reader *r)
-{
-	struct transcript *t = r->t;
-	bool gone[2] = {false, t->server != TRANSCRIPT_SERVER_UP};      /* told by the proxy that it is over */
-	bool left[2] = {false, t->server != TRANSCRIPT_SERVER_UP};      /* has ended its own stream */
-	static const enum smtp_side last[2] = {SMTP_SERVER, SMTP_CLIENT};
-
-	for (size_t i = 0, ends = 0; ; i++) {
-		struct transcript_step *step = &t->step[i];
-		enum smtp_side other;
-
-		for (; i == t->steps && ends < 2; ends++) {
-			if (left[last[ends]])
-				continue;
-			r->joinable = false;
-			t->steps++;
-			*step = (struct transcript_step){.writer = last[ends], .ends = TRANSCRIPT_CLOSED, .line = r->line};
-		}
-		if (i == t->steps)
-			return;
-		step->octets = arena_copy(&t->arena, (struct view){r->sent[i].at, r->sent[i].len});
-		for (int side = 0; side < 2; side++)
-			step->received[side] = arena_copy(&t->arena,
-			    (struct view){r->received[i][side].at, r->received[i][side].len});
-		if (step->writer != TRANSCRIPT_NOBODY) {
-			other = smtp_other_side((enum smtp_side)step->writer);
-			if (left[step->writer]) {
-				r->line = step->line;
-				complain(r, "this side has ended its stream before");
-			}
-			if (!r->said[i][other] && !gone[other]) {
-				step->received[other] = step->octets;
-				step->ended[other] = step->ends;
-			}
-			left[step->writer] = step->ends != TRANSCRIPT_OPEN;
-		}
-		for (int side = 0; side < 2; side++) {
-			gone[side] |= step->ended[side] != TRANSCRIPT_OPEN;
-			left[side] |= step->ended[side] == TRANSCRIPT_RESET;
-		}
-	}
+		    "\"==\", \"|\", \"@\", \"~\", \"option:\", \"masked:\" or \"#\"");
 }
 
 static void
@@ -416,9 +431,11 @@ transcript_load(const char *path, FILE *err)
 	}
 	free(line);
 	fclose(file);
+	if (!transcript_option_rules(t, &r->rules, err))
+		r->failed = true;
 	t->rules = arena_copy(&t->arena, (struct view){r->rules.at, r->rules.len});
-	if (!r->failed)
-		steps_complete(r);
+	if (!r->failed && (t->steps > r->first || r->first == 0))
+		session_complete(r);
 	if (r->failed) {
 		transcript_free(t);
 		t = NULL;

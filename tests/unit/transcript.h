@@ -15,6 +15,7 @@
 
 #define TRANSCRIPT_NOBODY (-1)
 
+enum transcript_server { TRANSCRIPT_SERVER_UP, TRANSCRIPT_SERVER_REFUSED, TRANSCRIPT_SERVER_NONE };
 enum transcript_ending { TRANSCRIPT_OPEN, TRANSCRIPT_CLOSED, TRANSCRIPT_RESET };
 
 /* One write of one side, and what both sides must have received before the next step. */
@@ -25,6 +26,9 @@ struct transcript_step {
 	struct view received[2];        /* by enum smtp_side: what that side receives, in this step */
 	enum transcript_ending ended[2];/* how its connection is ended for it, in this step */
 	uint64_t    takes_us;           /* from the write to the last octet received; 0: not said */
+	uint64_t    pause_us;           /* that goes by in front of it */
+	bool        begins;             /* a session begins with it: the one before, if there was one, is over */
+	enum transcript_server server;  /* of its session: UP, REFUSED: nobody listens, NONE: it must not be dialled */
 	unsigned    line;               /* where it begins in the file */
 };
 
@@ -47,8 +51,6 @@ struct transcript_event {
 	unsigned    line;
 };
 
-enum transcript_server { TRANSCRIPT_SERVER_UP, TRANSCRIPT_SERVER_REFUSED, TRANSCRIPT_SERVER_NONE };
-
 struct transcript {
 	struct view path, name;         /* the name is that of the file, without directory and ".txt" */
 	struct transcript_step  *step;
@@ -56,13 +58,15 @@ struct transcript {
 	struct transcript_event *event;
 	size_t      events;
 	struct view rules;              /* the rule file; empty: none */
+	struct view rules_path;         /* where it came from; .at NULL: it is written in the transcript */
+	bool        hasten;             /* s, m and h in it are read a thousand times shorter */
+	uint64_t    exit;               /* the proxy's exit code, live */
 	struct view *masked;            /* what no event may show */
 	size_t      maskeds;
 	bool        lmtp, show_secrets;
 	uint32_t    max_line;           /* octets */
 	uint64_t    max_content;        /* octets */
 	uint64_t    seed;
-	enum transcript_server server;  /* UP, REFUSED: nobody listens, NONE: it must not be dialled */
 	struct arena arena;             /* owns all of the above */
 };
 

@@ -401,7 +401,7 @@ type_expected(const struct event_list *list, const struct transcript *t, struct 
 	return true;
 }
 
-/* What is joined by "&" follows at once; a session begins with `open` and ends with `close`. */
+/* What is joined by "&" follows at once; each session begins with `open` and ends with `close`. */
 static bool
 order_expected(const struct event_list *list, const struct transcript *t, const size_t *place, FILE *err)
 {
@@ -413,8 +413,11 @@ order_expected(const struct event_list *list, const struct transcript *t, const 
 		}
 	}
 	for (size_t i = 0; i < list->count; i++) {
-		if (view_equal(list->event[i].type, VIEW("open")) != (i == 0) ||
-		    view_equal(list->event[i].type, VIEW("close")) != (i == list->count - 1)) {
+		bool first = i == 0 || view_equal(list->event[i - 1].type, VIEW("close"));
+
+		if (view_equal(list->event[i].type, VIEW("open")) != first ||
+		    view_equal(list->event[i].type, VIEW("close")) != (i == list->count - 1 ||
+		    view_equal(list->event[i + 1].type, VIEW("open")))) {
 			fprintf(err, "%s: event %zu of %zu:\n ", t->path.at, i + 1, list->count);
 			line_show(&list->event[i], err);
 			return false;

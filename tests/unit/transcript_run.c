@@ -40,7 +40,9 @@ struct player {
 	const struct transcript *t;
 	const unsigned char     *cut;
 	FILE                    *err;
+	struct session_config    config;
 	struct session          *session;
+	uint64_t                 sessions;
 	struct arena             arena;         /* the sessions' scratch */
 	struct plan              plan;
 	struct leg               leg[2];
@@ -143,9 +145,9 @@ leg_push(struct leg *leg, const struct segment *segment)
 static void
 dial(struct player *p)
 {
-	if (p->t->server == TRANSCRIPT_SERVER_NONE && !p->freely)
+	if (p->step->server == TRANSCRIPT_SERVER_NONE && !p->freely)
 		fail(p, "the server is dialled, and should not be");
-	else if (p->t->server != TRANSCRIPT_SERVER_REFUSED)
+	else if (p->step->server != TRANSCRIPT_SERVER_REFUSED)
 		session_upstream(p->session, VIEW(SERVER), "connected", VIEW_NONE, 100, p->now_us);
 	else {
 		session_upstream(p->session, VIEW(SERVER), "refused", VIEW("Connection refused"), 100, p->now_us);
@@ -177,7 +179,7 @@ plan_apply(struct player *p, enum smtp_side from)
 	p->over |= plan.over;
 	if (plan.dial) {
 		dial(p);
-		if (p->t->server == TRANSCRIPT_SERVER_REFUSED)
+		if (p->step->server == TRANSCRIPT_SERVER_REFUSED)
 			plan_apply(p, SMTP_SERVER);
 	}
 	leg_flush(p, SMTP_CLIENT);
@@ -238,7 +240,7 @@ check_transparent(struct player *p, enum smtp_side from)
 {
 	struct leg *to = &p->leg[smtp_other_side(from)];
 
-	if (p->freely || p->t->rules.len > 0 || p->t->server != TRANSCRIPT_SERVER_UP || to->got_end != TRANSCRIPT_OPEN)
+	if (p->freely || p->t->rules.len > 0 || p->step->server != TRANSCRIPT_SERVER_UP || to->got_end != TRANSCRIPT_OPEN)
 		return;
 	if (to->got.len + p->leg[from].pending.len != to->expected)
 		fail_received(p, smtp_other_side(from));
@@ -362,11 +364,66 @@ settle(struct player *p)
 	}
 }
 
+/* Both ends have gone: the session must come to its end by itself. */
+static void
+finish(struct player *p)
+{
+	for (int side = SMTP_SERVER; p->freely && side >= SMTP_CLIENT; side--) {
+		if (p->leg[side].leaves == TRANSCRIPT_OPEN)
+			p->leg[side].leaves = TRANSCRIPT_CLOSED;
+		settle_freely(p);
+	}
+	for (int moves = 0; !p->over && !p->failed && moves < MOST_MOVES; moves++)
+		if (!clock_move(p))
+			break;
+	if (!p->over)
+		fail(p, "both ends have closed, and the session does not end");
+	for (int side = 0; side < 2; side++)
+		if (!p->freely && !received(p, side))
+			fail_received(p, side);
+	session_end(p->session, p->now_us);
+	p->session = NULL;
+}
+
+/* A session begins; the one before, if there was one, is over. */
+static void
+begin(struct player *p)
+{
+	struct sockaddr_in client = {.sin_family = AF_INET, .sin_port = htons(40001)};
+	struct session_ends ends = {
+	    .client = (struct sockaddr *)&client,
+	    .client_text = VIEW("127.0.0.1:40001"),
+	    .server = VIEW("smtp://" SERVER),
+	    .listener = VIEW("smtp://127.0.0.1:2525"),
+	    .lmtp = p->t->lmtp,
+	};
+
+	if (p->session != NULL)
+		finish(p);
+	for (int side = 0; side < 2; side++) {
+		struct leg *leg = &p->leg[side];
+
+		leg_drop(leg);
+		buffer_drop(&leg->kept, leg->kept.len);
+		*leg = (struct leg){.kept = leg->kept, .got = leg->got, .expected = leg->expected};
+		leg->last = &leg->first;
+	}
+	p->over = false;
+	client.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	p->session = session_new(&p->config, ++p->sessions, &ends, p->now_us);
+	memset(&p->plan, 0, sizeof p->plan);
+	session_connect(p->session, p->now_us, &p->plan);
+	plan_apply(p, SMTP_CLIENT);
+}
+
 static void
 step_play(struct player *p, size_t i)
 {
 	const struct transcript_step *step = p->step = &p->t->step[i];
 
+	p->now_us += step->pause_us;
+	if (step->begins)
+		begin(p);
 	p->began_us = p->now_us;
 	for (int side = 0; side < 2; side++) {
 		buffer_put(&p->want[side], step->received[side]);
@@ -397,51 +454,19 @@ step_play(struct player *p, size_t i)
 	p->now_us += STEP_US;
 }
 
-static void
-begin(struct player *p, const struct session_config *config)
-{
-	struct sockaddr_in client = {.sin_family = AF_INET, .sin_port = htons(40001)};
-	struct session_ends ends = {
-	    .client = (struct sockaddr *)&client,
-	    .client_text = VIEW("127.0.0.1:40001"),
-	    .server = VIEW("smtp://" SERVER),
-	    .listener = VIEW("smtp://127.0.0.1:2525"),
-	    .lmtp = p->t->lmtp,
-	};
-
-	client.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	p->session = session_new(config, 1, &ends, p->now_us);
-	memset(&p->plan, 0, sizeof p->plan);
-	session_connect(p->session, p->now_us, &p->plan);
-	plan_apply(p, SMTP_CLIENT);
-}
-
-/* Both ends have gone: the session must come to its end by itself. */
-static void
-finish(struct player *p)
-{
-	for (int side = SMTP_SERVER; p->freely && side >= SMTP_CLIENT; side--) {
-		if (p->leg[side].leaves == TRANSCRIPT_OPEN)
-			p->leg[side].leaves = TRANSCRIPT_CLOSED;
-		settle_freely(p);
-	}
-	for (int moves = 0; !p->over && !p->failed && moves < MOST_MOVES; moves++)
-		if (!clock_move(p))
-			break;
-	if (!p->over)
-		fail(p, "both ends have closed, and the session does not end");
-	for (int side = 0; side < 2; side++)
-		if (!p->freely && !received(p, side))
-			fail_received(p, side);
-}
-
 static bool
 run(const struct transcript *t, const struct ruleset *rules, const unsigned char *cut, bool freely,
     struct transcript_outcome *outcome, FILE *err)
 {
 	struct rules_state *state = rules_state_new(rules, t->seed);
 	struct player *p = calloc(1, sizeof *p);
-	struct session_config config = {
+	bool good;
+
+	if (p == NULL)
+		abort();
+	*p = (struct player){.t = t, .cut = cut, .err = err, .outcome = outcome, .step = t->step,
+	    .now_us = BEGIN_US, .freely = freely};
+	p->config = (struct session_config){
 	    .rules = rules,
 	    .rules_state = state,
 	    .events = {put, p, false},
@@ -451,21 +476,13 @@ run(const struct transcript *t, const struct ruleset *rules, const unsigned char
 	    .max_content = t->max_content,
 	    .arena = &p->arena,
 	};
-	bool good;
-
-	if (p == NULL)
-		abort();
-	*p = (struct player){.t = t, .cut = cut, .err = err, .outcome = outcome, .step = t->step,
-	    .now_us = BEGIN_US, .freely = freely};
 	*outcome = (struct transcript_outcome){.events_by = calloc(t->steps + 1, sizeof(size_t))};
 	arena_init(&p->arena);
 	p->leg[0].last = &p->leg[0].first;
 	p->leg[1].last = &p->leg[1].first;
-	begin(p, &config);
 	for (size_t i = 0; i < t->steps && !p->failed; i++)
 		step_play(p, i);
 	finish(p);
-	session_end(p->session, p->now_us);
 	good = !p->failed;
 	for (int side = 0; side < 2; side++) {
 		leg_drop(&p->leg[side]);
