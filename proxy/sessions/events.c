@@ -381,7 +381,7 @@ event_close(struct session *s)
 	e.as.close.replies = s->replies;
 	e.as.close.messages = s->messages;
 	for (int side = SMTP_CLIENT; side <= SMTP_SERVER; side++) {
-		e.as.close.octets[side] = s->from[side].octets;
+		e.as.close.octets[side] = side == SMTP_CLIENT ? s->from[side].octets : s->told;
 		e.as.close.encrypted[side] = s->from[side].opaque;
 	}
 	e.as.close.gaps = s->gaps;

@@ -43,8 +43,10 @@ put_octets(struct session *s, enum smtp_side to, struct view octets)
 
 	if (octets.len == 0 || !can_be_put(s, to) || s->over)
 		return;
-	if (to == SMTP_CLIENT)
+	if (to == SMTP_CLIENT) {
 		wire_to_client(s, octets);
+		s->told += octets.len;
+	}
 	if (s->config->dry_run)
 		return;
 	if (last != NULL && last->to == to && last->wait_us == 0 && last->octets.at + last->octets.len == octets.at) {

@@ -117,6 +117,7 @@ struct session {
 	smtp_keyword_set      keywords[2];      /* offered: as the client was told, as the server said */
 	uint64_t              commands, replies, messages, transactions, contents;
 	uint64_t              recipients;       /* RCPTs since the last MAIL, RSET, ... */
+	uint64_t              told;             /* octets for the client */
 	uint64_t              not_replies;      /* lines of the server's before its first reply */
 	struct tls_reader    *passed;           /* reads along while TLS is handed over; NULL: not, or no longer */
 	uint32_t              passed_octets;    /* that it was given */

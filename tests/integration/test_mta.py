@@ -13,12 +13,14 @@ import sys
 
 sys.dont_write_bytecode = True      # nothing is written outside the build folder
 
+import capturing                                                    # noqa: E402
 from mta import cases, mail, swaks                                  # noqa: E402
 from mta.cases import Skip, case, for_each                          # noqa: E402
 from mta.compare import (expect_greeted_by, expect_same_attempt,    # noqa: E402
                          expect_same_dialogue, expect_same_message, expect_whole_session)
 from mta.expect import expect, expect_equal                         # noqa: E402
-from mta.scope import Scope, lines_of                               # noqa: E402
+from mta.room import FOLDER                                         # noqa: E402
+from mta.scope import BINARY, Scope, lines_of                       # noqa: E402
 from mta.stage import PROXY, SERVERS, Stage                         # noqa: E402
 
 PIPELINING = ("Postfix", "Exim")    # the servers that offer it; OpenSMTPD 6.8 does not
@@ -378,6 +380,42 @@ def no_upstream(stage):
         client.flush()
         sent = client.attempt(queue_id, BOB, "sent")
         expect_same_message(scope.session(), server.received(server.id_in(sent["text"])))
+
+
+# The same sessions, as the wire has them.
+
+@case("Postfix into Postfix, a forced 421 and the next try: what tcpdump records of the legs tells the same")
+def recorded_by_tcpdump(stage):
+    server, client = stage.get("Postfix"), stage.get("sending Postfix")
+    try:
+        tcpdump = capturing.Tcpdump(FOLDER / "rooms" / "legs.pcap")
+    except capturing.Unavailable as why:
+        raise Skip(str(why)) from None
+    try:
+        with Scope(server.port, PROXY, RULE_421) as scope:
+            queue_id = client.submit(ANN, [BOB], two_megabytes())
+            client.attempt(queue_id, BOB, "deferred")
+            first = scope.session(1)
+            client.flush()
+            client.attempt(queue_id, BOB, "sent")
+            second = scope.session(2)
+        tcpdump.stop()
+    except capturing.Unavailable as why:
+        raise Skip(str(why)) from None
+    finally:
+        tcpdump.kill()
+    legs = capturing.legs(BINARY, tcpdump.path)
+    expect_equal(capturing.difference_on_clients_leg(first.events, client_leg(legs, first)), None,
+                 "the client's leg of the 421")
+    expect_equal(capturing.difference(second.events, client_leg(legs, second)), None, "the client's leg")
+    to_server = [sessions for (_, end), sessions in legs.items() if end == f"127.0.0.1:{server.port}"]
+    expect_equal([len(sessions) for sessions in to_server], [1, 1], "sessions with the server")
+    expect_equal(capturing.difference(second.events, to_server[1][0]), None, "the server's leg")
+
+
+def client_leg(legs, session):
+    (captured,) = legs[session.one("open")["client"], f"127.0.0.1:{PROXY}"]
+    return captured
 
 
 def expect_421(session):

@@ -76,6 +76,10 @@ class End:
             self.sock.close()
 
 
+def address_of(name):
+    return "%s:%d" % name
+
+
 class Player:
     """One transcript, one proxy, one session."""
 
@@ -86,6 +90,8 @@ class Player:
         self.directory = pathlib.Path(directory)
         self.random = random.Random(self.script["name"])
         self.ends, self.sessions = {}, 0
+        self.legs = []          # of each session, by end: addresses of the connection's client and server
+        self.surplus = []       # octets by which what its client was told of the server's address is longer
         self.lines = self.directory / "events.jsonl"
 
     def listen(self):
@@ -208,9 +214,12 @@ class Player:
         self.want_ended = {"client": "", "server": ""}
         client = socket.create_connection(("127.0.0.1", self.port), PATIENCE)
         self.ends = {"client": End("client", client)}
+        self.legs.append({"client": (address_of(client.getsockname()), address_of(client.getpeername()))})
         if step["server_is"] == "up":
             self.server.settimeout(PATIENCE)
-            self.ends["server"] = End("server", self.server.accept()[0])
+            accepted, dialler = self.server.accept()
+            self.ends["server"] = End("server", accepted)
+            self.legs[-1]["server"] = (address_of(dialler), address_of(accepted.getsockname()))
         self.dialled = step["server_is"] != "none"
 
     def end(self):
@@ -223,6 +232,7 @@ class Player:
             end.sock.close()
         if not self.received():
             raise Difference(self.differences())
+        self.surplus.append(self.want["client"].count(self.address) * (len(self.address) - len(SERVER)))
         if not self.dialled and select.select([self.server], [], [], 0)[0]:
             raise Difference("the server was dialled, and should not have been")
 
@@ -242,6 +252,15 @@ class Player:
                 if end.sock.fileno() >= 0:
                     end.sock.close()
 
+    def as_written(self, line):
+        """The event as it is where the server has the transcripts' address."""
+        line = line.replace(self.address, SERVER)
+        event = json.loads(line)
+        if event["event"] != "close" or not self.surplus[event["session"] - 1]:
+            return line
+        event["octets"]["server"] -= self.surplus[event["session"] - 1]
+        return json.dumps(event).encode() + b"\n"
+
     def run(self):
         self.server = self.listen()
         try:
@@ -259,7 +278,7 @@ class Player:
                     code = self.proxy.wait()
         if code != self.script["exit"]:
             raise Difference(f"the proxy ended with {code}: {self.said()}")
-        self.lines.write_bytes(self.lines.read_bytes().replace(self.address, SERVER))
+        self.lines.write_bytes(b"".join(map(self.as_written, self.lines.read_bytes().splitlines(keepends=True))))
         judged = subprocess.run([READER, "--events", self.path, self.lines], capture_output=True, text=True, cwd=ROOT)
         if judged.returncode != 0:
             raise Difference(judged.stderr or f"{READER} ended with {judged.returncode}")
