@@ -4,7 +4,72 @@
 
 #include "decoders/base64.h"
 #include "decoders/utf8.h"
+#include "proxy/outputs/digits.h"
 #include "proxy/outputs/rfc3339.h"
+
+#define EACH_OCTET(x) (UINT64_C(0x0101010101010101) * (x))
+
+/* Whether none of eight octets is a control, `"`, `\\`, DEL or above: the sign bits say which are. */
+static bool
+are_plain(uint64_t octets)
+{
+	uint64_t quote = octets ^ EACH_OCTET('"'), backslash = octets ^ EACH_OCTET('\\');
+	uint64_t del = octets ^ EACH_OCTET(0x7f);
+
+	/* Below a limit, or zero: subtracting makes the sign bit, which only octets from 0x80 had before. */
+	return ((octets | (octets - EACH_OCTET(0x20)) | (quote - EACH_OCTET(1)) | (backslash - EACH_OCTET(1)) |
+	    (del - EACH_OCTET(1))) & EACH_OCTET(0x80)) == 0;
+}
+
+static uint64_t
+load(const char *at, size_t len)
+{
+	uint64_t octets = 0;
+
+	memcpy(&octets, at, len);
+	return octets;
+}
+
+/*
+ * Most strings are shorter than 17 octets and plain: they are looked at and copied by two words
+ * that overlap, or by three octets. False: not such a one, nothing was done. There is room.
+ */
+static bool
+copy_short(char *to, struct view v)
+{
+	uint64_t first, last;
+
+	if (v.len < 4) {
+		if (v.len == 0)
+			return true;
+		first = EACH_OCTET(' ') - 0x202020u + (uint8_t)v.at[0] + ((uint32_t)(uint8_t)v.at[v.len / 2] << 8) +
+		    ((uint32_t)(uint8_t)v.at[v.len - 1] << 16);
+		if (!are_plain(first))
+			return false;
+		to[0] = v.at[0];
+		to[v.len / 2] = v.at[v.len / 2];
+		to[v.len - 1] = v.at[v.len - 1];
+		return true;
+	}
+	if (v.len > 16)
+		return false;
+	if (v.len <= 8) {
+		first = load(v.at, 4);
+		last = load(v.at + v.len - 4, 4);
+		if (!are_plain(first | last << 32))
+			return false;
+		memcpy(to, &first, 4);
+		memcpy(to + v.len - 4, &last, 4);
+		return true;
+	}
+	first = load(v.at, 8);
+	last = load(v.at + v.len - 8, 8);
+	if (!are_plain(first) || !are_plain(last))
+		return false;
+	memcpy(to, &first, 8);
+	memcpy(to + v.len - 8, &last, 8);
+	return true;
+}
 
 /* How many octets at the start of v need no thought: ASCII that is neither control, `"` nor `\`. */
 static size_t
@@ -12,6 +77,11 @@ plain_length(struct view v)
 {
 	size_t len = 0;
 
+	while (v.len - len >= 8 && are_plain(load(v.at + len, 8)))
+		len += 8;
+	/* The last few once more with those in front of them. */
+	if (v.len >= 8 && v.len - len < 8 && are_plain(load(v.at + v.len - 8, 8)))
+		return v.len;
 	while (len < v.len) {
 		unsigned char c = (unsigned char)v.at[len];
 
@@ -44,7 +114,13 @@ put_string(struct buffer *out, struct view v)
 {
 	bool utf8 = true;
 
-	buffer_char(out, '"');
+	buffer_reserve(out, v.len + 2);
+	out->at[out->len++] = '"';
+	if (copy_short(out->at + out->len, v)) {
+		out->len += v.len;
+		out->at[out->len++] = '"';
+		return true;
+	}
 	while (v.len > 0) {
 		size_t len = plain_length(v);
 		uint32_t character;
@@ -78,19 +154,27 @@ put_base64(struct buffer *out, struct view octets)
 	out->at[out->len++] = '"';
 }
 
-static void
-put_number(struct buffer *out, uint64_t value)
+void
+json_put_count_(struct buffer *out, uint64_t value)
 {
-	char digits[20];
+	char digits[JSON_NUMBER_MAX];
 	size_t at = sizeof(digits);
 
-	do
-		digits[--at] = (char)('0' + value % 10);
-	while ((value /= 10) > 0);
-	buffer_put(out, (struct view){digits + at, sizeof(digits) - at});
+	while (value >= 100) {
+		at -= 2;
+		digits_put_pair(digits + at, (uint32_t)(value % 100));
+		value /= 100;
+	}
+	if (value >= 10) {
+		at -= 2;
+		digits_put_pair(digits + at, (uint32_t)value);
+	} else {
+		digits[--at] = (char)('0' + value);
+	}
+	memcpy(out->at + out->len, digits + at, sizeof(digits) - at);
+	out->len += sizeof(digits) - at;
 }
 
-/* No value ends in an opening bracket, so that one there is that of the object or array. */
 static void
 put_comma(struct buffer *out)
 {
@@ -98,35 +182,9 @@ put_comma(struct buffer *out)
 		buffer_char(out, ',');
 }
 
-static void
-put_name(struct buffer *out, const char *name)
-{
-	put_comma(out);
-	buffer_char(out, '"');
-	buffer_put(out, view_of(name));
-	buffer_put(out, VIEW("\":"));
-}
-
 void
-json_open(struct buffer *out, const char *name, char bracket)
+json_put_octets_(struct buffer *out, const char *name, struct view octets)
 {
-	if (name != NULL)
-		put_name(out, name);
-	else if (out->len > 0 && out->at[out->len - 1] == '}')
-		buffer_char(out, ',');
-	buffer_char(out, bracket);
-}
-
-void
-json_close(struct buffer *out, char bracket)
-{
-	buffer_char(out, bracket);
-}
-
-void
-json_octets(struct buffer *out, const char *name, struct view octets)
-{
-	put_name(out, name);
 	if (octets.at == NULL) {
 		buffer_put(out, VIEW("null"));
 	} else if (!put_string(out, octets)) {
@@ -180,46 +238,10 @@ json_member(struct buffer *out, struct view name, struct view octets)
 }
 
 void
-json_word(struct buffer *out, const char *name, const char *value)
-{
-	json_octets(out, name, view_of(value));
-}
-
-void
-json_count(struct buffer *out, const char *name, uint64_t value)
-{
-	put_name(out, name);
-	put_number(out, value);
-}
-
-void
-json_code(struct buffer *out, const char *name, uint16_t code)
-{
-	if (code == 0)
-		json_null(out, name);
-	else
-		json_count(out, name, code);
-}
-
-void
 json_number(struct buffer *out, const char *name, double value)
 {
-	put_name(out, name);
+	json_name_(out, name, 16);
 	buffer_printf(out, "%.6g", value);
-}
-
-void
-json_bool(struct buffer *out, const char *name, bool value)
-{
-	put_name(out, name);
-	buffer_put(out, value ? VIEW("true") : VIEW("false"));
-}
-
-void
-json_null(struct buffer *out, const char *name)
-{
-	put_name(out, name);
-	buffer_put(out, VIEW("null"));
 }
 
 void
@@ -229,17 +251,18 @@ json_ms(struct buffer *out, const char *name, int64_t us)
 	char decimals[4] = {'.', (char)('0' + value / 100 % 10), (char)('0' + value / 10 % 10),
 		(char)('0' + value % 10)};
 
-	put_name(out, name);
+	json_name_(out, name, 1 + JSON_NUMBER_MAX + sizeof(decimals));
 	if (us < 0)
 		buffer_char(out, '-');
-	put_number(out, value / 1000);
-	buffer_put(out, (struct view){decimals, sizeof(decimals)});
+	json_put_count_(out, value / 1000);
+	memcpy(out->at + out->len, decimals, sizeof(decimals));
+	out->len += sizeof(decimals);
 }
 
 void
 json_time(struct buffer *out, const char *name, uint64_t time_us)
 {
-	put_name(out, name);
+	json_name_(out, name, 32);
 	buffer_char(out, '"');
 	rfc3339_put(out, time_us);
 	buffer_char(out, '"');

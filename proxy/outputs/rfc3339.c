@@ -5,37 +5,49 @@
  */
 #include "proxy/outputs/rfc3339.h"
 
+#include "proxy/outputs/digits.h"
+
 #define DAYS_OF_400_YEARS 146097u
 #define DAYS_TO_1970      719468u       /* from March 1 of year 0 */
 
+/*
+ * In 32 bits, where a division by a constant is one multiplication: at that price a date need
+ * not be kept from one event to the next.
+ */
 static void
-put_digits(char *at, unsigned count, uint64_t value)
+put_date(char *at, uint32_t days_since_1970)
 {
-	while (count-- > 0) {
-		at[count] = (char)('0' + value % 10);
-		value /= 10;
-	}
+	uint32_t day = days_since_1970 + DAYS_TO_1970;
+	uint32_t of_era = day % DAYS_OF_400_YEARS;
+	uint32_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	uint32_t of_year = of_era - (365 * year + year / 4 - year / 100);
+	uint32_t month = (5 * of_year + 2) / 153;       /* 0: March; five months have 153 days */
+	uint32_t date = of_year - (153 * month + 2) / 5 + 1;
+
+	year += day / DAYS_OF_400_YEARS * 400 + (month >= 10);
+	digits_put_pair(at, year / 100 % 100);
+	digits_put_pair(at + 2, year % 100);
+	digits_put_pair(at + 5, month < 10 ? month + 3 : month - 9);
+	digits_put_pair(at + 8, date);
 }
 
 void
 rfc3339_put(struct buffer *out, uint64_t time_us)
 {
-	char text[] = "YYYY-MM-DDThh:mm:ss.uuuuuuZ";
+	static const char form[] = "YYYY-MM-DDThh:mm:ss.uuuuuuZ";
 	uint64_t seconds = time_us / 1000000;
-	uint64_t day = seconds / 86400 + DAYS_TO_1970;
-	uint64_t of_era = day % DAYS_OF_400_YEARS;
-	uint64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-	uint64_t of_year = of_era - (365 * year + year / 4 - year / 100);
-	uint64_t month = (5 * of_year + 2) / 153;       /* 0: March; five months have 153 days */
-	uint64_t date = of_year - (153 * month + 2) / 5 + 1;
+	uint32_t us = (uint32_t)(time_us % 1000000), of_day = (uint32_t)(seconds % 86400);
+	char *at;
 
-	year += day / DAYS_OF_400_YEARS * 400 + (month >= 10);
-	put_digits(text, 4, year);
-	put_digits(text + 5, 2, month < 10 ? month + 3 : month - 9);
-	put_digits(text + 8, 2, date);
-	put_digits(text + 11, 2, seconds / 3600 % 24);
-	put_digits(text + 14, 2, seconds / 60 % 60);
-	put_digits(text + 17, 2, seconds % 60);
-	put_digits(text + 20, 6, time_us % 1000000);
-	buffer_put(out, (struct view){text, sizeof(text) - 1});
+	buffer_reserve(out, sizeof(form) - 1);
+	at = out->at + out->len;
+	memcpy(at, form, sizeof(form) - 1);
+	put_date(at, (uint32_t)(seconds / 86400));
+	digits_put_pair(at + 11, of_day / 3600);
+	digits_put_pair(at + 14, of_day / 60 % 60);
+	digits_put_pair(at + 17, of_day % 60);
+	digits_put_pair(at + 20, us / 10000);
+	digits_put_pair(at + 22, us / 100 % 100);
+	digits_put_pair(at + 24, us % 100);
+	out->len += sizeof(form) - 1;
 }

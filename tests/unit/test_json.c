@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "proxy/outputs/json.h"
+#include "proxy/outputs/json_value.h"
 #include "tests/unit/events.h"
 
 #define TIME0 "{\"time\":\"2026-11-22T09:00:00.000213Z\",\"session\":1,\"event\":"
@@ -346,6 +347,36 @@ START_TEST(a_buffer_that_has_grown_stays_where_it_is)
 }
 END_TEST
 
+/* Strings are looked at several octets at a time: one odd octet is found wherever it stands, in any length. */
+START_TEST(one_octet_that_is_not_plain)
+{
+	static const struct {
+		const char *octet, *escaped;
+	} odd[] = {{"\"", "\\\""}, {"\\", "\\\\"}, {"\n", "\\u000a"}, {"\x1f", "\\u001f"}, {"\x7f", "\\u007f"},
+	    {" ", " "}, {"~", "~"}, {"!", "!"}, {"]", "]"}};
+	struct buffer out = {NULL, 0, 0};
+
+	for (size_t len = 1; len <= 40; len++) {
+		for (size_t at = 0; at < len; at++) {
+			size_t i = (len + at) % (sizeof(odd) / sizeof(odd[0]));
+			char *octets = malloc(len), expected[128];      /* what is read beyond it is found out */
+
+			memset(octets, 'x', len);
+			octets[at] = odd[i].octet[0];
+			snprintf(expected, sizeof(expected), "{\"a\":\"%.*s%s%.*s\"", (int)at, octets, odd[i].escaped,
+			    (int)(len - at - 1), octets + at + 1);
+			out.len = 0;
+			json_open(&out, NULL, '{');
+			json_octets(&out, "a", (struct view){octets, len});
+			ck_assert_uint_eq(out.len, strlen(expected));
+			ck_assert_mem_eq(out.at, expected, out.len);
+			free(octets);
+		}
+	}
+	buffer_free(&out);
+}
+END_TEST
+
 static void
 put_hex(FILE *file, struct view v)
 {
@@ -418,6 +449,7 @@ main(void)
 	tcase_add_test(tcase, close_and_rule_summary);
 	tcase_add_loop_test(tcase, a_date, 0, sizeof(dates) / sizeof(dates[0]));
 	tcase_add_test(tcase, a_buffer_that_has_grown_stays_where_it_is);
+	tcase_add_test(tcase, one_octet_that_is_not_plain);
 	tcase_add_test(tcase, another_reader_agrees);
 	tcase_set_timeout(tcase, 60);
 	suite_add_tcase(suite, tcase);
