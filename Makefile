@@ -7,13 +7,13 @@ BUILD    ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 JOBS     ?= $(shell nproc 2>/dev/null || echo 1)
 comma    := ,
 
-LIBRARIES := libevent libpcre2-8 libcares libpcap libcrypto
+LIBRARIES := libevent libpcre2-8 libcares libpcap libssl libcrypto
 CPPFLAGS += -I. -D_GNU_SOURCE -DPCRE2_CODE_UNIT_WIDTH=8 $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 CFLAGS   ?= -O2 -g
 override CFLAGS += -std=c11 $(WARNINGS) -fno-strict-aliasing $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 LDLIBS   += $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
-CHECK_LIBS = $(shell pkg-config --libs check libssl)
+CHECK_LIBS = $(shell pkg-config --libs check)
 
 SOURCES  := $(sort $(shell find decoders proxy -name '*.c'))
 DECODERS := $(filter decoders/%,$(SOURCES))
