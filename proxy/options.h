@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "proxy/intercept/settings.h"
+
 /* Exit codes. 1 wins over 3. */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNMET = 3 };
 
@@ -35,8 +37,10 @@ struct options {
 	const char *save_messages;              /* NULL: none */
 	const char *pcap;                       /* proxy, decode: a capture to be written; NULL: none */
 	const char *interface;                  /* watch; NULL: not given */
-	const char *keylog, *user;              /* decode, watch; watch; NULL: none */
+	const char *keylog, *user;              /* proxy, decode, watch; watch; NULL: none */
 	struct options_list ports;              /* --port, as given */
+	struct intercept_settings tls;          /* without keylog, own_name: who uses it fills them in */
+	bool     make_ca;
 	bool     show_secrets;
 	bool     summary, sessions;             /* --summary, --sessions: no events */
 	int      fail_on;                       /* enum finding_severity; -1: not given */
@@ -76,8 +80,9 @@ struct options_command_entry {
 /* What an option's value is, and so how it is read. */
 enum options_kind {
 	OPTION_LIST, OPTION_TEXT, OPTION_FLAG, OPTION_COUNT, OPTION_NUMBER, OPTION_SIZE, OPTION_DURATION,
-	OPTION_SEED, OPTION_FORMAT, OPTION_SEVERITY, OPTION_STARTTLS, OPTION_HELP, OPTION_VERSION,
-	OPTION_LIST_FINDINGS
+	OPTION_SEED, OPTION_FORMAT, OPTION_SEVERITY, OPTION_STARTTLS, OPTION_WORD,
+	OPTION_TLS_VERSION, OPTION_TLS_CIPHERS,
+	OPTION_HELP, OPTION_VERSION, OPTION_LIST_FINDINGS
 };
 
 struct options_entry {
@@ -87,10 +92,11 @@ struct options_entry {
 	unsigned          of;           /* 1u << enum options_command: who takes it */
 	unsigned          later;        /* who does not take it yet, but will */
 	enum options_kind kind;
-	size_t            offset;       /* in struct options */
+	size_t            offset;       /* in struct options; TLS_*: of the client's leg, the server's is the next */
 	uint64_t          initial;      /* NUMBER, SIZE, DURATION: without the option */
 	uint64_t          least, most;  /* likewise: what is taken */
 	const char       *meaning;      /* NULL: not there yet, for nobody */
+	const char       *words;        /* WORD: "a|b|c", for 0, 1, 2 in an int; an empty one cannot be asked for */
 };
 
 const struct options_command_entry *options_command(enum options_command command);

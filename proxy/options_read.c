@@ -13,6 +13,7 @@
 #include <sys/random.h>
 
 #include "decoders/findings.h"
+#include "decoders/tls/hello.h"
 #include "proxy/near.h"
 
 /* getopt_long's val of an entry is this and its index: no letter is as high. */
@@ -137,6 +138,75 @@ read_starttls(const struct options_entry *entry, const char *text, FILE *err)
 	return false;
 }
 
+/* One of the entry's words. */
+static bool
+read_word(const struct options_entry *entry, const char *text, int *value, FILE *err)
+{
+	char expected[160] = "one of ";
+	size_t len, used = strlen(expected);
+	int n = 0;
+
+	for (const char *at = entry->words;; at += len + 1, n++) {
+		bool last;
+
+		len = strcspn(at, "|");
+		last = at[len] == '\0';
+		if (len > 0 && strlen(text) == len && memcmp(text, at, len) == 0) {
+			*value = n;
+			return true;
+		}
+		if (len > 0)
+			used += (size_t)snprintf(expected + used, sizeof expected - used, "%.*s%s", (int)len, at,
+			    last ? "" : strchr(at + len + 1, '|') == NULL ? " and " : ", ");
+		if (last)
+			return wrong_value(entry, text, expected, err);
+	}
+}
+
+/* Takes "client:" or "server:" off; *first and *last are the legs that are meant. */
+static const char *
+take_leg(const char *text, int *first, int *last)
+{
+	*first = strncmp(text, "server:", 7) == 0 ? 1 : 0;
+	*last = strncmp(text, "client:", 7) == 0 ? 0 : 1;
+	return *first == *last ? text + 7 : text;
+}
+
+static bool
+read_tls_version(const struct options_entry *entry, const char *text, char *field, FILE *err)
+{
+	static const char *const names[] = {"1.0", "1.1", "1.2", "1.3"};
+	int first, last;
+	const char *version = take_leg(text, &first, &last);
+
+	/* As OpenSSL, curl and swaks call them, too. */
+	if (strncasecmp(version, "tls", 3) == 0)
+		version += 3;
+	if (*version == 'v' || *version == 'V')
+		version++;
+	for (int i = 0; i < 4; i++) {
+		if (strcmp(version, names[i]) != 0)
+			continue;
+		for (int leg = first; leg <= last; leg++)
+			*(int *)(void *)(field + (size_t)leg * sizeof(struct intercept_leg_settings)) = TLS_1_0 + i;
+		return true;
+	}
+	return wrong_value(entry, text, "a version of TLS: 1.0, 1.1, 1.2 or 1.3, or client:1.2 for one leg", err);
+}
+
+static bool
+read_tls_ciphers(const struct options_entry *entry, const char *text, char *field, FILE *err)
+{
+	int first, last;
+	const char *list = take_leg(text, &first, &last);
+
+	if (*list == '\0')
+		return wrong_value(entry, text, "a cipher list, as openssl-ciphers(1) has them", err);
+	for (int leg = first; leg <= last; leg++)
+		*(const char **)(void *)(field + (size_t)leg * sizeof(struct intercept_leg_settings)) = list;
+	return true;
+}
+
 static void
 list_add(struct options_list *list, const char *word)
 {
@@ -183,6 +253,12 @@ take(struct options *options, const struct options_entry *entry, const char *tex
 		return read_severity(entry, text, field, err);
 	case OPTION_STARTTLS:
 		return read_starttls(entry, text, err);
+	case OPTION_WORD:
+		return read_word(entry, text, field, err);
+	case OPTION_TLS_VERSION:
+		return read_tls_version(entry, text, field, err);
+	case OPTION_TLS_CIPHERS:
+		return read_tls_ciphers(entry, text, field, err);
 	case OPTION_HELP:
 	case OPTION_VERSION:
 	case OPTION_LIST_FINDINGS:

@@ -53,8 +53,8 @@ add_extensions(X509 *cert, const struct certificate_order *order)
 	                  : "critical,digitalSignature") ||
 	    !add(cert, &context, NID_subject_key_identifier, "hash"))
 		return false;
-	/* One that signed itself has its own identifier, which is there by now. */
-	if (!add(cert, &context, NID_authority_key_identifier, "keyid"))
+	/* One that signed itself needs none (RFC 5280 4.2.1.1). */
+	if (order->issuer != NULL && !add(cert, &context, NID_authority_key_identifier, "keyid"))
 		return false;
 	if (!order->ca && !add(cert, &context, NID_ext_key_usage, "serverAuth"))
 		return false;

@@ -19,7 +19,7 @@ enum intercept_bad_cert {
 };
 
 struct intercept_leg_settings {
-	int         min, max;           /* TLS1_VERSION ... TLS1_3_VERSION; 0: as the library has it */
+	int         min, max;           /* 0x0301 (1.0) to 0x0304 (1.3); 0: as the library has it */
 	const char *ciphers;            /* an OpenSSL cipher list, names of TLS 1.3 suites in it; NULL: the library's */
 };
 
@@ -34,5 +34,8 @@ struct intercept_settings {
 	struct intercept_leg_settings legs[2];  /* towards the client, towards the server: enum smtp_side */
 	const char *own_name;           /* not NULL: no CA, one self-signed certificate for this name (the sink) */
 };
+
+/* The first option that was given and is about TLS that the proxy speaks itself; NULL: none. */
+const char *intercept_settings_given(const struct intercept_settings *settings);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "proxy/options.h"
 #include "proxy/relay/listener.h"
+#include "proxy/relay/make_ca.h"
 #include "proxy/relay/pair.h"
 #include "proxy/outputs/reporting.h"
 #include "proxy/sessions/rulebook.h"
@@ -323,15 +324,36 @@ run(struct proxy *p)
 	return code;
 }
 
+/* What is given for TLS of our own would do nothing where none is spoken. */
+static bool
+is_of_use(const struct options *options)
+{
+	struct intercept_settings tls = options->tls;
+	const char *option;
+
+	if (options->make_ca)
+		tls.ca_cert = tls.ca_key = NULL;
+	tls.keylog = options->keylog;
+	option = intercept_settings_given(&tls);
+	if (option != NULL)
+		fprintf(stderr, "smtpscope: %s: with --starttls pass TLS goes through, and none is spoken here\n", option);
+	return option == NULL;
+}
+
 int
 proxy_command(const struct options *options)
 {
 	struct proxy p = {.options = options};
-	bool good = read_urls(&p.listen, &options->listen, LISTEN_DEFAULT, URL_LISTEN, "--listen");
 	int code = EXIT_USAGE;
+	bool good;
 
+	if (options->make_ca && !make_ca(options, &code))
+		return code;
+	good = read_urls(&p.listen, &options->listen, LISTEN_DEFAULT, URL_LISTEN, "--listen");
+	code = EXIT_USAGE;
 	good = read_urls(&p.upstream, &options->upstream, "sink", URL_UPSTREAM, "--upstream") && good;
 	good = reporting_allows(options) && good;
+	good = is_of_use(options) && good;
 	if (good && are_of_one_kind(&p.upstream)) {
 		code = EXIT_FAILED;
 		if (!worker_init(&p.worker))

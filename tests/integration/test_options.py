@@ -244,6 +244,40 @@ def test_output_that_cannot_be_written():
         check(any("lost" in line for line in program.said), program.said)
 
 
+def test_make_ca():
+    with folder() as directory:
+        cert, key = directory / "ca.pem", directory / "ca.key"
+        names = ["--ca-cert", cert, "--ca-key", key]
+        code, out, err = run("proxy", "--make-ca", *names)
+        equal((code, out), (0, ""), "--make-ca")
+        equal(stat.S_IMODE(key.stat().st_mode), 0o600, "the key's mode")
+        trust = [line for line in err.splitlines() if "trust" in line]
+        check(len(trust) == 1 and str(cert) in trust[0], err)
+        verify = subprocess.run(["openssl", "verify", "-x509_strict", "-CAfile", cert, cert], capture_output=True,
+                                text=True)
+        equal(verify.returncode, 0, verify.stderr)
+        before = cert.read_bytes(), key.read_bytes()
+        code, _, err = run("proxy", "--make-ca", *names)
+        equal(code, 2, "--make-ca over files that are there")
+        check("not written over" in err, err)
+        # One of them alone is there: the other is not left behind.
+        code, _, err = run("proxy", "--make-ca", "--ca-cert", cert, "--ca-key", directory / "other.key")
+        equal(code, 2, "--make-ca over a certificate")
+        equal(sorted(directory.iterdir()), [key, cert], "files")
+        equal((cert.read_bytes(), key.read_bytes()), before, "the files")
+        # Where sessions are to be relayed, too, what is there will do.
+        with proxy("--make-ca", *names) as program:
+            one_session(program.port)
+            program.end()
+        equal((cert.read_bytes(), key.read_bytes()), before, "the files")
+        for arguments in (["--make-ca"], ["--make-ca", "--ca-cert", directory / "a"],
+                          ["--make-ca", "--ca-cert", directory / "a", "--ca-key", directory / "a"]):
+            equal(run("proxy", *arguments)[0], 2, arguments)
+        equal(run("proxy", "--make-ca", "--ca-cert", directory / "no" / "a", "--ca-key", directory / "b")[0], 1,
+              "a folder that is not there")
+        equal(sorted(directory.iterdir()), [key, cert], "files")
+
+
 # What is listened on, and what is behind.
 
 def test_listeners():

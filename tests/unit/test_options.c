@@ -77,6 +77,13 @@ static const struct {
     {"smtpscope proxy -f xml", "is not a format: text or json"},
     {"smtpscope proxy -f swaks", "swaks is not there yet"},
     {"smtpscope proxy --fail-on bad", "a severity: info, note, warning or error"},
+    {"smtpscope proxy --bad-cert old", "\"old\" is not one of expired, self-signed, wrong-name and unknown-ca"},
+    {"smtpscope proxy --bad-cert ''", "the KIND is empty"},
+    {"smtpscope proxy --upstream-verify full,name", "is not one of none, name and full"},
+    {"smtpscope proxy --tls-min 1.4", "is not a version of TLS: 1.0, 1.1, 1.2 or 1.3"},
+    {"smtpscope proxy --tls-max server:", "is not a version of TLS"},
+    {"smtpscope proxy --ciphers client:", "is not a cipher list"},
+    {"smtpscope sink --ca-cert x", "--ca-cert is no option of sink; proxy takes it"},
     {"smtpscope proxy --starttls strip", "--starttls strip is not there yet; pass is"},
     {"smtpscope proxy --starttls intercept", "--starttls intercept is not there yet"},
     {"smtpscope proxy --starttls never", "is not a mode: pass"},
@@ -100,6 +107,52 @@ START_TEST(wrong_words_are_explained)
 	ck_assert_msg(strstr(said, wrong[_i].said) != NULL, "%s: said %s", wrong[_i].line, said);
 	ck_assert_msg(strncmp(said, "smtpscope: ", 11) == 0, "%s", said);
 	ck_assert_ptr_eq(strchr(said, '\n'), said + strlen(said) - 1);
+	options_free(&options);
+}
+END_TEST
+
+/* TLS of each leg: enum smtp_side. */
+static const struct {
+	const char *line;
+	int         min[2], max[2];
+	const char *ciphers[2];
+} legs[] = {
+    {"smtpscope proxy --tls-min 1.2", {0x303, 0x303}, {0, 0}, {NULL, NULL}},
+    {"smtpscope proxy --tls-min client:1.0 --tls-max server:TLSv1.2", {0x301, 0}, {0, 0x303}, {NULL, NULL}},
+    {"smtpscope proxy --tls-max tls1.3 --tls-max client:v1.1", {0, 0}, {0x302, 0x304}, {NULL, NULL}},
+    {"smtpscope proxy --ciphers HIGH:!aNULL", {0, 0}, {0, 0}, {"HIGH:!aNULL", "HIGH:!aNULL"}},
+    {"smtpscope proxy --ciphers server:ALL --ciphers client:AES128-SHA", {0, 0}, {0, 0}, {"AES128-SHA", "ALL"}},
+};
+
+START_TEST(each_leg_has_its_own_tls)
+{
+	ck_assert_int_eq(reading(legs[_i].line), ASKED_RUN);
+	for (int leg = 0; leg < 2; leg++) {
+		const struct intercept_leg_settings *got = &options.tls.legs[leg];
+
+		ck_assert_int_eq(got->min, legs[_i].min[leg]);
+		ck_assert_int_eq(got->max, legs[_i].max[leg]);
+		if (legs[_i].ciphers[leg] == NULL)
+			ck_assert_ptr_null(got->ciphers);
+		else
+			ck_assert_str_eq(got->ciphers, legs[_i].ciphers[leg]);
+	}
+	options_free(&options);
+}
+END_TEST
+
+START_TEST(words_are_read_by_their_place)
+{
+	ck_assert_int_eq(reading("smtpscope proxy --bad-cert unknown-ca --upstream-verify full"), ASKED_RUN);
+	ck_assert_int_eq(options.tls.bad_cert, INTERCEPT_BAD_UNKNOWN_CA);
+	ck_assert_int_eq(options.tls.verify, INTERCEPT_VERIFY_FULL);
+	options_free(&options);
+	ck_assert_int_eq(reading("smtpscope proxy --upstream-verify none --bad-cert expired"), ASKED_RUN);
+	ck_assert_int_eq(options.tls.bad_cert, INTERCEPT_BAD_EXPIRED);
+	ck_assert_int_eq(options.tls.verify, INTERCEPT_VERIFY_NONE);
+	options_free(&options);
+	ck_assert_int_eq(reading("smtpscope proxy"), ASKED_RUN);
+	ck_assert_int_eq(options.tls.bad_cert, INTERCEPT_BAD_NONE);
 	options_free(&options);
 }
 END_TEST
@@ -305,6 +358,8 @@ main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_add_loop_test(tcase, each_leg_has_its_own_tls, 0, sizeof legs / sizeof *legs);
+	tcase_add_test(tcase, words_are_read_by_their_place);
 	tcase_add_loop_test(tcase, wrong_words_are_explained, 0, sizeof wrong / sizeof *wrong);
 	tcase_add_loop_test(tcase, what_is_asked, 0, sizeof asking / sizeof *asking);
 	tcase_add_test(tcase, defaults);
