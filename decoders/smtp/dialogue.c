@@ -258,6 +258,21 @@ reply_settled(struct smtp_dialogue *d, struct smtp_exchange *e, uint16_t code, c
 	}
 }
 
+/*
+ * Where replies are missing, commands that nothing answers would fill the queue: the oldest
+ * make room.
+ */
+static void
+make_room(struct smtp_dialogue *d)
+{
+	struct smtp_exchange *oldest = smtp_queue_nth(&d->queue, 0);
+
+	if (!d->unsure || d->queue.count + 1 < d->limits.max_pending)
+		return;
+	oldest->client_is_owed = oldest->server_owes = 0;
+	drop_finished(d);
+}
+
 /* A command has its place in the queue from here on, unless nobody will answer it. */
 static struct smtp_exchange *
 command_settled(struct smtp_dialogue *d, const struct smtp_fate *fate)
@@ -265,6 +280,7 @@ command_settled(struct smtp_dialogue *d, const struct smtp_fate *fate)
 	struct smtp_exchange *e = NULL;
 
 	d->content_of = 0;
+	make_room(d);
 	if (fate->forwarded || fate->owed) {
 		e = smtp_queue_push(&d->queue);
 		if (e == NULL)
@@ -291,12 +307,32 @@ command_settled(struct smtp_dialogue *d, const struct smtp_fate *fate)
 	return e;
 }
 
+/* What comes is content whose DATA is missing: until its 354 the client has waited for all other answers. */
+static void
+content_shown(struct smtp_dialogue *d)
+{
+	struct smtp_exchange *e;
+
+	for (uint32_t n = 0; (e = smtp_queue_nth(&d->queue, n)) != NULL; n++)
+		e->client_is_owed = e->server_owes = 0;
+	d->in_content = true;
+	d->content_of = 0;
+	smtp_content_begin_data(&d->content);
+	drop_finished(d);
+}
+
 void
 smtp_dialogue_presumed(struct smtp_dialogue *d, uint16_t code)
 {
 	struct smtp_exchange *e = smtp_queue_find(&d->queue, d->presume);
 	struct smtp_fate fate = {.forwarded = true};
 
+	if (d->undecided == 0) {
+		d->command_shown = code != 354;
+		if (code == 354)
+			content_shown(d);
+		return;
+	}
 	d->presume = 0;
 	if (e != NULL && e->server_owes > 0)
 		reply_settled(d, e, code, &fate);

@@ -130,6 +130,7 @@ struct smtp_dialogue {
 	bool                lost[2];            /* a side's next octets may begin inside a line: octets before them are missing */
 	bool                commands_missing;   /* the client's commands may be: replies may answer none that is known */
 	bool                unsure;             /* since a gap, until a reply that can answer one command only */
+	bool                command_shown;      /* what came behind a gap has not the shape of content, as smtp_dialogue_presume said */
 	uint64_t            presume;            /* serial of what is undecided and whose reply may be missing; 0: none */
 	/* Called for each exchange that leaves the queue, so that its note can be freed. May be NULL. */
 	void              (*leaves)(void *owner, struct smtp_exchange *e);
@@ -220,12 +221,14 @@ void smtp_dialogue_midstream(struct smtp_dialogue *d);
 /* TLS is up and its octets are readable: what follows is decoded again (RFC 3207 4.2). */
 void smtp_dialogue_secured(struct smtp_dialogue *d);
 
+bool smtp_dialogue_is_unsure(const struct smtp_dialogue *d);   /* since a gap: pairing may be off */
+
 /*
  * The client's next octets are undecided and the reply that decides is missing: the code
  * that it must have had, by their shape (354, 334, 220; 500 where they are a command again).
+ * Behind a gap the command may be missing too: then 354 says that they are content, or its end.
  * 0: it may still come, or more octets are needed. smtp_dialogue_presumed settles it.
  */
-bool smtp_dialogue_is_unsure(const struct smtp_dialogue *d);   /* since a gap: pairing may be off */
 uint16_t smtp_dialogue_presume(struct smtp_dialogue *d, const char *octets, size_t len);
 void smtp_dialogue_presumed(struct smtp_dialogue *d, uint16_t code);
 
@@ -249,5 +252,7 @@ struct smtp_exchange *smtp_exchange_answered_by(struct smtp_dialogue *d, const s
     uint32_t *missing);
 struct smtp_exchange *smtp_exchange_first_owed(struct smtp_dialogue *d, enum smtp_side column);
 bool smtp_line_has_verb(struct view line);
+/* Behind a gap: whether a line may be of content whose DATA is missing, so that smtp_dialogue_presume is to be asked. */
+bool smtp_line_may_be_content(const struct smtp_dialogue *d, struct view line);
 
 #endif

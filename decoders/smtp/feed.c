@@ -58,7 +58,7 @@ client_begins(struct smtp_dialogue *d, struct smtp_stream *stream)
 	stream->marks = 0;
 	if (e != NULL && e->kind == SMTP_GREETING && e->client_is_owed > 0)
 		stream->marks = SMTP_MARK_EARLY | (d->client_spoke ? SMTP_MARK_PIPELINED : 0);
-	else if (d->auth == 0 && smtp_dialogue_client_is_owed(d))
+	else if (d->auth == 0 && !d->unsure && smtp_dialogue_client_is_owed(d))
 		stream->marks = SMTP_MARK_PIPELINED;
 }
 
@@ -134,6 +134,9 @@ feed_client_line(struct smtp_dialogue *d, enum smtp_unit_type type, const char *
 
 	if (length == 0 && len < d->limits.max_line)
 		return false;
+	if (type == SMTP_UNIT_COMMAND && smtp_line_may_be_content(d, (struct view){octets, length > 0 ? length : len}))
+		return false;
+	d->command_shown = false;
 	if (d->lost[SMTP_CLIENT] && !smtp_line_has_verb((struct view){octets, length > 0 ? length : len}))
 		return feed_lost(stream, octets, length > 0 ? length : len, unit);
 	d->lost[SMTP_CLIENT] = false;
@@ -327,7 +330,7 @@ smtp_dialogue_feed(struct smtp_dialogue *d, enum smtp_side from, const char *oct
 	}
 	if (!(from == SMTP_CLIENT ? feed_client(d, octets, len, unit) : feed_server(d, octets, len, unit)))
 		return false;
-	unit->marks |= unsure ? SMTP_MARK_UNSURE : 0;
+	unit->marks |= unsure || d->unsure ? SMTP_MARK_UNSURE : 0;
 	return true;
 }
 
@@ -346,6 +349,6 @@ smtp_dialogue_finish(struct smtp_dialogue *d, enum smtp_side from, const char *o
 	if (place == SMTP_CONTENT)
 		type = SMTP_UNIT_CONTENT;
 	unit_begin(stream, type, octets, len, unit);
-	unit->marks = SMTP_MARK_UNTERMINATED | smtp_line_marks(unit->wire);
+	unit->marks = SMTP_MARK_UNTERMINATED | smtp_line_marks(unit->wire) | (d->unsure ? SMTP_MARK_UNSURE : 0);
 	return unit_done(stream, unit);
 }

@@ -43,39 +43,55 @@ is_anchored(const struct smtp_exchange *e, enum smtp_verb verb)
 	return e->verb == verb || (verb == SMTP_EHLO && e->verb == SMTP_LHLO);
 }
 
+/* What the client has sent and the capture lacks: it is owed its answer all the same. NULL: out of memory. */
+static struct smtp_exchange *
+sent_in_gap(struct smtp_dialogue *d, enum smtp_exchange_kind kind, enum smtp_verb verb)
+{
+	struct smtp_exchange *e = smtp_queue_push(&d->queue);
+
+	if (e == NULL)
+		return NULL;
+	e->kind = kind;
+	e->verb = (uint8_t)verb;
+	e->client_is_owed = e->server_owes = 1;
+	e->forwarded = true;
+	d->unsure = true;
+	return e;
+}
+
+/* Whether the end of the content that is coming in may be among what is missing. */
+static bool
+content_may_have_ended(const struct smtp_dialogue *d)
+{
+	return d->in_content && !d->content.by_count && d->unsure && d->stream[SMTP_CLIENT].unsettled == 0;
+}
+
+static void
+content_has_ended(struct smtp_dialogue *d)
+{
+	d->in_content = false;
+	d->lost[SMTP_CLIENT] = true;
+}
+
 /* Content whose end is missing has ended all the same when the server answers it. */
 static struct smtp_exchange *
 content_ended_in_gap(struct smtp_dialogue *d)
 {
-	struct smtp_exchange *e;
-
-	if (!d->in_content || d->content.by_count || !d->unsure || d->stream[SMTP_CLIENT].unsettled != 0)
+	if (!content_may_have_ended(d))
 		return NULL;
-	e = smtp_queue_push(&d->queue);
-	if (e == NULL)
-		return NULL;
-	d->in_content = false;
-	d->lost[SMTP_CLIENT] = true;
-	e->kind = SMTP_CONTENT_DONE;
-	e->verb = SMTP_DATA;
-	e->client_is_owed = e->server_owes = 1;
-	e->forwarded = true;
-	return e;
+	content_has_ended(d);
+	return sent_in_gap(d, SMTP_CONTENT_DONE, SMTP_DATA);
 }
 
-/* The DATA that a 354 answers is missing. */
+/* The command that a reply answers, and no other could, is missing; so is the end of the content in front of it. */
 static struct smtp_exchange *
-data_in_gap(struct smtp_dialogue *d)
+command_in_gap(struct smtp_dialogue *d, enum smtp_verb verb)
 {
-	struct smtp_exchange *e;
-
-	if (!d->commands_missing || d->in_content || (e = smtp_queue_push(&d->queue)) == NULL)
+	if (content_may_have_ended(d))
+		content_has_ended(d);
+	else if (!d->commands_missing || d->in_content)
 		return NULL;
-	e->kind = SMTP_COMMAND;
-	e->verb = SMTP_DATA;
-	e->client_is_owed = e->server_owes = 1;
-	e->forwarded = true;
-	return e;
+	return sent_in_gap(d, SMTP_COMMAND, d->lmtp && verb == SMTP_EHLO ? SMTP_LHLO : verb);
 }
 
 struct smtp_exchange *
@@ -86,10 +102,8 @@ smtp_exchange_answered_by(struct smtp_dialogue *d, const struct smtp_reply *repl
 	uint32_t skipped = 0;
 
 	*missing = 0;
-	if (first == NULL && reply->code != 354)
-		return content_ended_in_gap(d);
 	if (anchor == SMTP_VERB_UNKNOWN)
-		return first;
+		return first != NULL ? first : content_ended_in_gap(d);
 	if (first != NULL && is_anchored(first, anchor)) {
 		d->unsure = false;
 		return first;
@@ -107,11 +121,11 @@ smtp_exchange_answered_by(struct smtp_dialogue *d, const struct smtp_reply *repl
 		}
 		skipped += e->server_owes;
 	}
-	if (anchor == SMTP_DATA && (e = data_in_gap(d)) != NULL) {
-		*missing = skipped;
-		return e;
-	}
-	return first;
+	e = command_in_gap(d, anchor);
+	if (e == NULL)
+		return first;
+	*missing = skipped;
+	return e;
 }
 
 /* A chunk goes on behind the gap, or has ended in it. */
@@ -172,12 +186,67 @@ smtp_dialogue_midstream(struct smtp_dialogue *d)
 	d->unsure = true;
 }
 
+/* A header field's first line (RFC 5322 2.2). "TO:<bob@example.net>", the end of a command, has no space there. */
+static bool
+is_field(struct view line)
+{
+	size_t name = 0;
+
+	while (name < line.len && line.at[name] > ' ' && line.at[name] < 0x7f && line.at[name] != ':')
+		name++;
+	if (name == 0 || name == line.len || line.at[name] != ':')
+		return false;
+	return name + 1 == line.len || line.at[name + 1] == ' ' || line.at[name + 1] == '\t';
+}
+
+/* What may stand behind a field in a header: one more, the rest of the first, or the header's end. */
+static bool
+goes_on_as_header(struct view line)
+{
+	return line.len == 0 || *line.at == ' ' || *line.at == '\t' || is_field(line);
+}
+
+bool
+smtp_line_may_be_content(const struct smtp_dialogue *d, struct view line)
+{
+	struct view text = smtp_line_text(line);
+
+	if (!d->unsure || !d->commands_missing || d->command_shown)
+		return false;
+	return view_equal(text, VIEW(".")) || (d->lost[SMTP_CLIENT] && is_field(text) && !smtp_line_has_verb(line));
+}
+
+/*
+ * Behind a gap in which DATA and its 354 may be: 354, 500, or 0 as smtp_dialogue_presume says. A
+ * dot alone ends content; one field may be the end of a command, two lines of a header are none.
+ */
+static uint16_t
+shape_behind_gap(const struct smtp_dialogue *d, struct view octets)
+{
+	size_t searched = 0, first = smtp_line_length(octets.at, octets.len, &searched), second;
+	struct view rest = view_from(octets, first), line;
+
+	if (first == 0)
+		return octets.len < d->limits.max_line ? 0 : 500;
+	if (*octets.at == '.')
+		return 354;
+	searched = 0;
+	second = rest.len > 0 ? smtp_line_length(rest.at, rest.len, &searched) : 0;
+	if (second == 0)
+		return octets.len < d->limits.max_line ? 0 : 500;
+	line = view_first(rest, second);
+	return !smtp_line_has_verb(line) && goes_on_as_header(smtp_line_text(line)) ? 354 : 500;
+}
+
 uint16_t
 smtp_dialogue_presume(struct smtp_dialogue *d, const char *octets, size_t len)
 {
 	struct smtp_exchange *e = smtp_queue_find(&d->queue, d->presume);
 	const char *lf = len > 0 ? memchr(octets, '\n', len) : NULL;
 
+	if (len > 0 && smtp_dialogue_place(d, SMTP_CLIENT, NULL) == SMTP_COMMANDS &&
+	    smtp_line_may_be_content(d, view_first((struct view){octets, len}, lf != NULL ? (size_t)(lf - octets) + 1 : len)))
+		return shape_behind_gap(d, (struct view){octets, len});
 	if (e == NULL || d->presume != d->undecided || len == 0)
 		return 0;
 	if (e->verb == SMTP_STARTTLS && (unsigned char)octets[0] == 0x16)

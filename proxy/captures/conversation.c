@@ -80,6 +80,51 @@ follow(struct conversation *c, enum smtp_side side, const struct plan *plan, uin
 		conversation_feed(c, other, VIEW_NONE, time_us);
 }
 
+static void take_tls_news(struct conversation *c, uint64_t time_us);
+
+/* A copy, since the news may lead to the end of what is kept. */
+static void
+read_ahead(struct conversation *c, enum smtp_side from, struct view octets, uint64_t time_us)
+{
+	struct octets copy = {.at = NULL};
+
+	if (octets.len == 0 || c->session == NULL)
+		return;
+	octets_add(&copy, octets);
+	tls_reader_feed(c->tls, from == SMTP_CLIENT ? TLS_CLIENT : TLS_SERVER, octets_view(&copy));
+	take_tls_news(c, time_us);
+	octets_free(&copy);
+}
+
+static bool
+tls_begins(const struct conversation *c)
+{
+	return !c->tls_tried && c->run->keylog != NULL && session_is_handed_over(c->session);
+}
+
+/*
+ * The session is handed over: TLS is read from its first octet on, and that may be there already.
+ * It has gone by with what was fed last (of which used octets are), or waits for the 220.
+ */
+static void
+begin_tls(struct conversation *c, enum smtp_side side, struct view octets, size_t used, uint64_t time_us)
+{
+	uint64_t undecoded = session_undecoded(c->session, side);
+	enum smtp_side other = smtp_other_side(side);
+	struct octets gone = {.at = NULL};
+
+	octets_add(&gone, view_from(view_first(octets, used), undecoded < used ? used - (size_t)undecoded : 0));
+	keep(c, side, view_from(octets, used));
+	c->tls_tried = true;
+	c->tls = tls_reader_new(c->run->keylog);
+	read_ahead(c, side, octets_view(&gone), time_us);
+	read_ahead(c, side, octets_view(&c->kept[side]), time_us);
+	read_ahead(c, other, octets_view(&c->kept[other]), time_us);
+	if (c->session != NULL && tls_reader_facts(c->tls)->known)
+		session_has_keys(c->session);
+	octets_free(&gone);
+}
+
 /* The session gets what is kept of a side and what is new; mostly nothing is kept, and nothing copied. */
 void
 conversation_feed(struct conversation *c, enum smtp_side side, struct view octets, uint64_t time_us)
@@ -92,8 +137,12 @@ conversation_feed(struct conversation *c, enum smtp_side side, struct view octet
 		octets = octets_view(kept);
 	}
 	session_feed(c->session, side, octets.at, octets.len, time_us, &plan);
-	keep(c, side, view_from(octets, plan.used));
-	follow(c, side, &plan, time_us);
+	if (!plan.over && tls_begins(c))
+		begin_tls(c, side, octets, plan.used, time_us);
+	else
+		keep(c, side, view_from(octets, plan.used));
+	if (c->session != NULL)
+		follow(c, side, &plan, time_us);
 	if (c->session == NULL || c->kept[side].len < UNIT_KEPT_MAX)
 		return;
 	/* The reply that would decide what this is has not come for so long that it is taken for missing. */
@@ -149,10 +198,6 @@ smtp_octets(struct conversation *c, unsigned end, struct view octets, uint64_t t
 		return;
 	}
 	conversation_feed(c, side, octets, time_us);
-	if (c->session == NULL || c->tls_tried || c->run->keylog == NULL || !session_is_handed_over(c->session))
-		return;
-	c->tls_tried = true;
-	c->tls = tls_reader_new(c->run->keylog);
 }
 
 static void
@@ -170,6 +215,17 @@ smtp_gap(struct conversation *c, unsigned end, uint64_t count, uint64_t time_us)
 	session_gap(c->session, side, c->kept[side].at, c->kept[side].len, count, time_us, &plan);
 	octets_free(&c->kept[side]);
 	follow(c, side, &plan, time_us);
+}
+
+/* Gaps of a side that nothing stands between are one, as large as they are together. */
+static void
+tell_missing(struct conversation *c, uint64_t time_us)
+{
+	uint64_t count = c->missing;
+
+	c->missing = 0;
+	if (count > 0)
+		smtp_gap(c, c->missing_end, count, time_us);
 }
 
 /* To be told in front of what ends the session. An end that is there and silent is another matter. */
@@ -199,12 +255,17 @@ conversation_news(struct conversation *c, unsigned end, const struct stream_news
 {
 	if (c->session == NULL)
 		return;
+	if (news->type != STREAM_GAP || c->missing_end != end)
+		tell_missing(c, time_us);
+	if (c->session == NULL)
+		return;
 	switch (news->type) {
 	case STREAM_DATA:
 		smtp_octets(c, end, news->octets, time_us);
 		break;
 	case STREAM_GAP:
-		smtp_gap(c, end, news->count, time_us);
+		c->missing += news->count;
+		c->missing_end = end;
 		break;
 	case STREAM_OVERLAP:
 		session_network_finding(c->session, FINDING_CAP_OVERLAP, VIEW_NONE, time_us);
@@ -281,13 +342,13 @@ conversation_begin_session(struct conversation *c, const struct preface *preface
 	    .unheard = {[SMTP_CLIENT] = !c->heard[c->client], [SMTP_SERVER] = !c->heard[!c->client]},
 	    .client_text = end_text(c, c->client, client, sizeof client),
 	    .server = end_text(c, !c->client, server, sizeof server), .listener = VIEW(""),
-	    .capture = view_of(c->run->capture), .preface = preface_text(preface, before)};
+	    .capture = view_of(c->run->capture), .preface = preface_text(preface, before),
+	    .established_us = preface->count == 0 ? c->ends.established_us : 0};
 
 	end_address(c, c->client, &address[0]);
 	end_address(c, !c->client, &address[1]);
 	c->session = must(session_new(c->run->config, ++c->run->sessions, &ends, time_us));
-	if (c->state == CONVERSATION_STARTS)
-		c->state = CONVERSATION_SMTP;
+	c->state = CONVERSATION_SMTP;
 	if (c->stream[0].midstream || c->stream[1].midstream)
 		session_midstream(c->session);
 }
@@ -332,6 +393,12 @@ conversation_segment(struct conversation *c, unsigned end, const struct tcp_segm
 	return c->state != CONVERSATION_IGNORED;
 }
 
+bool
+conversation_is_open(const struct conversation *c)
+{
+	return c->session != NULL;
+}
+
 void
 conversation_end(struct conversation *c, uint64_t time_us)
 {
@@ -343,6 +410,8 @@ conversation_end(struct conversation *c, uint64_t time_us)
 	}
 	if (c->starting != NULL && !starting_is_empty(c->starting))
 		starting_ends(c);
+	if (c->session != NULL)
+		tell_missing(c, time_us);
 	if (c->session != NULL) {
 		tell_oneside(c, time_us);
 		session_closed(c->session, SMTP_CLIENT, CLOSE_CAPTURE, VIEW_NONE, NULL, 0, time_us, &plan);

@@ -27,6 +27,7 @@ struct conversation;
 struct conversation_ends {
 	struct net_address address[2];
 	uint16_t           port[2];
+	uint64_t           established_us;      /* the handshake was over; 0: it is not in the capture */
 };
 
 /* Borrows run, copies ends. Ends are 0 and 1, client and server once that is known. */
@@ -37,6 +38,9 @@ void conversation_starts_at(struct conversation *c, unsigned end, uint32_t seq);
 
 /* The next segment, which end sent. Never called again once it returns false: the connection is over. */
 bool conversation_segment(struct conversation *c, unsigned end, const struct tcp_segment *segment, uint64_t time_us);
+
+/* Whether it is SMTP, and its end was not seen yet. */
+bool conversation_is_open(const struct conversation *c);
 
 /* No more will come (capture end, or the ports are used anew): tells what is left, frees. */
 void conversation_end(struct conversation *c, uint64_t time_us);

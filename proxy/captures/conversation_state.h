@@ -31,6 +31,8 @@ struct conversation {
 	struct session          *session;       /* NULL: none (yet) */
 	struct octets            kept[2];       /* by enum smtp_side: offered and not used */
 	struct tls_reader       *tls;           /* with a key log, after the hand-over; NULL: none */
+	uint64_t                 missing;       /* octets of missing_end that are a gap not told yet: it may go on */
+	unsigned                 missing_end;
 	unsigned                 client;        /* which end */
 	bool                     dialled[2], heard[2];  /* heard: its packets are in the capture */
 	bool                     secured, tls_tried, oneside_told;

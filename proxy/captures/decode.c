@@ -26,6 +26,19 @@ show_progress(const struct decoding *d, const struct capture *capture)
 	return true;
 }
 
+/* Parts of one capture that are given in the wrong order would be told in pieces, and nobody would know why. */
+static void
+begin_file(struct decoding *d, const struct capture *capture, const struct capture_frame *first)
+{
+	uint64_t ended = frames_next_file(d->frames, first);
+
+	d->run.capture = capture_name(capture);
+	if (ended > 0 && d->options->quiet == 0)
+		fprintf(stderr, "smtpscope: %s begins before the end of the file in front of it: %" PRIu64
+		    " session%s, open there, cannot go on; mergecap(1) puts packets in order\n",
+		    capture_name(capture), ended, ended == 1 ? "" : "s");
+}
+
 static int
 decode_capture(struct decoding *d, const char *path)
 {
@@ -37,8 +50,9 @@ decode_capture(struct decoding *d, const char *path)
 
 	if (capture == NULL)
 		return EXIT_FAILED;
-	d->run.capture = capture_name(capture);
 	while ((read = capture_next(capture, &frame, stderr)) == CAPTURE_FRAME) {
+		if (count == 0)
+			begin_file(d, capture, &frame);
 		frames_take(d->frames, capture_linktype(capture), &frame);
 		if (++count % FLUSH_FRAMES == 0)
 			reporting_flush(&d->reporting);

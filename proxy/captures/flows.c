@@ -7,6 +7,7 @@
 #define SILENCE_US      (3600ull * 1000000)     /* RFC 5321 4.5.3.2 lets nobody wait longer */
 #define INDEX_START     1024u
 #define TCP_PROTOCOL    6
+#define NEAR            (16 << 20)              /* octets that a capture may lack between two files of it */
 
 struct flow {
 	struct flow_key {
@@ -20,8 +21,11 @@ struct flow {
 	struct flow         *newer, *older;     /* by their last packets */
 	uint64_t             last_us;
 	uint32_t             syn[2];            /* sequence numbers of the SYNs, by end */
-	uint32_t             first_ack[2];      /* of an end whose SYN was seen, in front of all data */
-	bool                 syn_seen[2], acked[2], over;
+	uint32_t             first_ack[2];      /* where a SYN was seen, in front of all data */
+	uint32_t             next[2];           /* sequence numbers behind the last packet, where sent */
+	uint32_t             file;              /* that its last packet was in */
+	uint64_t             established_us;    /* the handshake's last packet so far, in front of all data; 0: none */
+	bool                 sent[2], syn_seen[2], acked[2], over;
 	struct tcp_segment   opening[2];        /* the SYNs themselves, for when data comes */
 };
 
@@ -29,6 +33,7 @@ struct flows {
 	struct capture_run *run;
 	struct flow       **index;              /* open-addressed; NULL: free */
 	uint32_t            size, count;        /* size: a power of two */
+	uint32_t            file;               /* which one is read, from 0 */
 	struct flow        *newest, *oldest;
 };
 
@@ -150,7 +155,7 @@ forget_silent(struct flows *flows, uint64_t time_us)
 
 	while ((oldest = flows->oldest) != NULL &&
 	    (flows->count > FLOWS_MAX || oldest->last_us + SILENCE_US < time_us))
-		forget(flows, oldest, time_us);
+		forget(flows, oldest, oldest->last_us);
 }
 
 /* Both directions of a connection have one key: the lower end comes first. *end: who sent the packet. */
@@ -209,18 +214,42 @@ is_reused(const struct flow *flow, unsigned end, const struct tcp_segment *segme
 	    (flow->syn_seen[end] && flow->syn[end] != segment->seq);
 }
 
-static void
-begin_again(struct flow *flow, uint64_t time_us)
+/* Whether a sequence number is where an end's next octets can be. */
+static bool
+is_near(const struct flow *flow, unsigned end, uint32_t seq)
 {
-	end_talk(flow, time_us);
-	flow->over = false;
+	int32_t distance = (int32_t)(seq - flow->next[end]);
+
+	return !flow->sent[end] || (distance > -NEAR && distance < NEAR);
+}
+
+/*
+ * The first packet of a connection in a file. Parts of one capture go on where the last ended; in
+ * files that have nothing to do with each other the same ports are not the same connection.
+ */
+static bool
+goes_on(const struct flow *flow, unsigned end, const struct tcp_segment *segment)
+{
+	if ((segment->flags & TCP_SYN) != 0 && (flow->talk != NULL || flow->over))
+		return false;
+	return is_near(flow, end, segment->seq) &&
+	    ((segment->flags & TCP_ACK) == 0 || is_near(flow, !end, segment->ack));
+}
+
+static void
+begin_again(struct flow *flow)
+{
+	end_talk(flow, flow->last_us);
+	flow->over = flow->sent[0] = flow->sent[1] = false;
+	flow->established_us = 0;
 	flow->syn_seen[0] = flow->syn_seen[1] = flow->acked[0] = flow->acked[1] = false;
 }
 
 static void
 begin_talk(struct flows *flows, struct flow *flow)
 {
-	struct conversation_ends ends = {.port = {flow->key.port[0], flow->key.port[1]}};
+	struct conversation_ends ends = {
+	    .port = {flow->key.port[0], flow->key.port[1]}, .established_us = flow->established_us};
 
 	for (unsigned end = 0; end < 2; end++) {
 		ends.address[end].family = (uint8_t)flow->key.family;
@@ -240,41 +269,62 @@ begin_talk(struct flows *flows, struct flow *flow)
 	}
 }
 
+/* What the packets in front of all data tell: where each end begins, and when the handshake was over. */
+static void
+take_opening(struct flow *flow, unsigned end, const struct tcp_segment *segment, uint64_t time_us)
+{
+	if ((segment->flags & TCP_SYN) != 0 && !flow->syn_seen[end]) {
+		flow->syn_seen[end] = true;
+		flow->syn[end] = segment->seq;
+		flow->opening[end] = *segment;
+		flow->opening[end].data = VIEW_NONE;
+		flow->opening[end].data_len = 0;
+	}
+	if (flow->talk == NULL && segment->data_len == 0 && (segment->flags & TCP_ACK) != 0 && !flow->acked[end] &&
+	    (flow->syn_seen[end] || flow->syn_seen[!end])) {
+		flow->acked[end] = true;
+		flow->first_ack[end] = segment->ack;
+		flow->established_us = time_us;
+	}
+}
+
+/* The connection that a packet is of, as the newest of all. */
+static struct flow *
+flow_of(struct flows *flows, const struct flow_key *key, unsigned end, const struct tcp_segment *segment,
+    uint64_t time_us)
+{
+	uint32_t hash = hash_of(key);
+	struct flow *flow = find(flows, key, hash);
+
+	if (flow == NULL)
+		flow = flow_new(flows, key, hash);
+	else if (is_reused(flow, end, segment) || (flow->file != flows->file && !goes_on(flow, end, segment)))
+		begin_again(flow);
+	if (flows->newest != flow) {
+		unlink_flow(flows, flow);
+		link_newest(flows, flow);
+	}
+	flow->last_us = time_us;
+	flow->file = flows->file;
+	flow->sent[end] = true;
+	flow->next[end] = segment->seq + (uint32_t)segment->data_len + ((segment->flags & (TCP_SYN | TCP_FIN)) != 0);
+	return flow;
+}
+
 void
 flows_packet(struct flows *flows, const struct net_packet *packet, uint64_t time_us)
 {
 	struct tcp_segment segment;
 	struct flow_key key;
 	struct flow *flow;
-	uint32_t hash;
 	unsigned end;
 
 	if (packet->protocol != TCP_PROTOCOL || !tcp_segment_parse(packet->payload, packet->payload_len, &segment))
 		return;
+	forget_silent(flows, time_us);
 	key_of(packet, &segment, &key, &end);
-	hash = hash_of(&key);
-	flow = find(flows, &key, hash);
-	if (flow == NULL)
-		flow = flow_new(flows, &key, hash);
-	else if (is_reused(flow, end, &segment))
-		begin_again(flow, time_us);
-	if (flows->newest != flow) {
-		unlink_flow(flows, flow);
-		link_newest(flows, flow);
-	}
-	flow->last_us = time_us;
-	if ((segment.flags & TCP_SYN) != 0 && !flow->syn_seen[end]) {
-		flow->syn_seen[end] = true;
-		flow->syn[end] = segment.seq;
-		flow->opening[end] = segment;
-		flow->opening[end].data = VIEW_NONE;
-		flow->opening[end].data_len = 0;
-	}
-	if (flow->talk == NULL && segment.data_len == 0 && (segment.flags & TCP_ACK) != 0 && flow->syn_seen[end] &&
-	    !flow->acked[end]) {
-		flow->acked[end] = true;
-		flow->first_ack[end] = segment.ack;
-	}
+	flow = flow_of(flows, &key, end, &segment, time_us);
+	take_opening(flow, end, &segment, time_us);
 	if (flow->over || (flow->talk == NULL && segment.data_len == 0))
 		return;
 	if (flow->talk == NULL)
@@ -283,14 +333,24 @@ flows_packet(struct flows *flows, const struct net_packet *packet, uint64_t time
 		end_talk(flow, time_us);
 		flow->over = true;
 	}
-	forget_silent(flows, time_us);
 }
 
 void
+flows_next_file(struct flows *flows)
+{
+	flows->file++;
+}
+
+uint64_t
 flows_end(struct flows *flows, uint64_t time_us)
 {
-	while (flows->oldest != NULL)
+	uint64_t open = 0;
+
+	while (flows->oldest != NULL) {
+		open += flows->oldest->talk != NULL && conversation_is_open(flows->oldest->talk);
 		forget(flows, flows->oldest, time_us);
+	}
+	return open;
 }
 
 void

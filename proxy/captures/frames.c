@@ -10,6 +10,8 @@
 #define FRAGMENTS_OCTETS (8u << 20)
 #define FRAGMENTS_US     (30ull * 1000000)      /* RFC 8200 4.5 gives them 60 s, hosts give half of it */
 
+#define DISORDER_US      1000000ull             /* by so much may packets of one capture be out of order */
+
 struct frames {
 	struct capture_run *run;
 	struct flows       *flows;
@@ -29,6 +31,15 @@ frames_new(struct capture_run *run)
 	frames->flows = flows_new(run);
 	frames->fragments = fragments_new(FRAGMENTS_OCTETS, FRAGMENTS_US);
 	return frames;
+}
+
+uint64_t
+frames_next_file(struct frames *frames, const struct capture_frame *first)
+{
+	flows_next_file(frames->flows);
+	if (first->time_us + DISORDER_US >= frames->time_us)
+		return 0;
+	return flows_end(frames->flows, frames->time_us);
 }
 
 void

@@ -10,6 +10,12 @@ struct frames;
 
 /* Borrows run. */
 struct frames *frames_new(struct capture_run *run);
+/*
+ * A file begins, and this is its first frame. One that goes on where the last ended, as the parts
+ * of a capture do, goes on with its sessions. One that begins earlier has nothing to do with
+ * them: they end. Returns how many did so though their ends were not seen.
+ */
+uint64_t frames_next_file(struct frames *frames, const struct capture_frame *first);
 void frames_take(struct frames *frames, int linktype, const struct capture_frame *frame);
 /* No more frames: all conversations end. */
 void frames_end(struct frames *frames);

@@ -21,6 +21,7 @@ struct starting {
 	struct octets        octets[2];
 	struct start_record *records;
 	size_t               count, room;
+	bool                 gap;               /* what came behind it is no start */
 	struct preface       preface;
 	size_t               skip[2];           /* octets of each end that are preface */
 };
@@ -53,8 +54,14 @@ static void
 record(struct conversation *c, unsigned end, const struct stream_news *news, uint64_t time_us)
 {
 	struct starting *starting = c->starting;
+	struct start_record *last = starting->count > 0 ? &starting->records[starting->count - 1] : NULL;
 	bool data = news->type == STREAM_DATA;
 
+	starting->gap = starting->gap || news->type == STREAM_GAP;
+	if (last != NULL && news->type == STREAM_GAP && last->type == STREAM_GAP && last->end == end) {
+		last->count += news->count;
+		return;
+	}
 	if (starting->count == starting->room) {
 		starting->room = starting->room > 0 ? 2 * starting->room : 8;
 		starting->records = must(realloc(starting->records, starting->room * sizeof *starting->records));
@@ -223,7 +230,7 @@ decide(struct conversation *c, bool final)
 	bool whole = step_over_preface(c);
 	struct smtp_guess_facts facts = {.a = view_from(octets_view(&starting->octets[0]), starting->skip[0]),
 	    .b = view_from(octets_view(&starting->octets[1]), starting->skip[1]),
-	    .from_start = !c->stream[0].midstream && !c->stream[1].midstream,
+	    .from_start = !c->stream[0].midstream && !c->stream[1].midstream && !starting->gap,
 	    .a_dialled = c->dialled[0], .b_dialled = c->dialled[1],
 	    .a_port = c->ends.port[0], .b_port = c->ends.port[1]};
 	bool a_is_client = true;

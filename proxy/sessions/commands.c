@@ -25,6 +25,14 @@ copy_upper(struct view name)
 	return text;
 }
 
+struct transaction *
+session_transaction(struct session *s)
+{
+	if (s->sending == NULL)
+		s->sending = transaction_new(VIEW_NONE, 0);
+	return s->sending;
+}
+
 /* What the client has sent opens and ends transactions before anything is answered. */
 static void
 transaction_follows(struct session *s, const struct smtp_command *c, struct note *note)
@@ -53,9 +61,7 @@ transaction_follows(struct session *s, const struct smtp_command *c, struct note
 		/* fall through */
 	case SMTP_DATA:
 	case SMTP_BDAT:
-		if (s->sending == NULL)
-			s->sending = transaction_new(VIEW_NONE, 0);
-		note->transaction = transaction_ref(s->sending);
+		note->transaction = transaction_ref(session_transaction(s));
 		if (c->verb == SMTP_RCPT)
 			note->recipient = transaction_add_recipient(s->sending, c->address);
 		break;

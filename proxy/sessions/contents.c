@@ -22,6 +22,19 @@ content_begins(struct session *s, struct transaction *t, const char *transfer, e
 	}
 }
 
+void
+content_ends(struct session *s)
+{
+	if (s->sending == s->content) {
+		transaction_unref(s, s->sending);
+		s->sending = NULL;
+	}
+	transaction_unref(s, s->content);
+	s->content = NULL;
+	s->content_way = CONTENT_FORWARDED;
+	s->recipients = 0;
+}
+
 static bool
 has_rules(const struct session *s, enum rules_place place)
 {
@@ -207,12 +220,5 @@ content_end_settles(struct session *s, struct passage *p)
 		note_forge(note, VIEW("451 4.3.0 The content was not passed on\r\n"), 451, ORIGIN_PROXY);
 	if (!fate.forwarded && s->content_way != CONTENT_SWALLOWED)
 		verdicts_content_end_answered(s, by_count);
-	if (s->sending == s->content) {
-		transaction_unref(s, s->sending);
-		s->sending = NULL;
-	}
-	transaction_unref(s, s->content);
-	s->content = NULL;
-	s->content_way = CONTENT_FORWARDED;
-	s->recipients = 0;
+	content_ends(s);
 }

@@ -79,6 +79,12 @@ session_is_handed_over(const struct session *s)
 	return s->dialogue.handover || s->dialogue.opaque;
 }
 
+uint64_t
+session_undecoded(const struct session *s, enum smtp_side from)
+{
+	return s->from[from].opaque;
+}
+
 void
 session_has_keys(struct session *s)
 {
@@ -104,22 +110,31 @@ session_encrypted(struct session *s, enum smtp_side from, uint64_t octets)
 	s->from[from].opaque += octets;
 }
 
+/* Content that shows itself by its shape: the DATA in front of it is missing, and maybe its start too. */
+static void
+content_shows_itself(struct session *s)
+{
+	content_begins(s, session_transaction(s), "DATA", CONTENT_FORWARDED);
+	s->content->gap = true;
+	smtp_dialogue_presumed(&s->dialogue, 354);
+}
+
 /* The reply that decides what the client's octets are is missing: their shape decides. */
 bool
 gap_decides(struct session *s, struct view octets)
 {
 	struct smtp_exchange *e;
 	struct smtp_reply presumed = {.code = 0};
-	enum smtp_place place;
 
-	if (s->dialogue.presume == 0)
-		return false;
-	place = smtp_dialogue_place(&s->dialogue, SMTP_CLIENT, &e);
-	if (place != SMTP_UNDECIDED || e == NULL)
+	if (s->dialogue.presume == 0 && !s->dialogue.unsure)
 		return false;
 	presumed.code = smtp_dialogue_presume(&s->dialogue, octets.at, octets.len);
 	if (presumed.code == 0)
 		return false;
+	if (smtp_dialogue_place(&s->dialogue, SMTP_CLIENT, &e) == SMTP_COMMANDS && presumed.code == 354) {
+		content_shows_itself(s);
+		return true;
+	}
 	if (presumed.code == 354) {
 		client_told(s, e, &presumed, &presumed);
 		s->replies--;   /* nobody has seen it */

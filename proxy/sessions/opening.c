@@ -47,6 +47,7 @@ session_new(const struct session_config *config, uint64_t number, const struct s
 	s->config = config;
 	s->number = number;
 	s->opened_us = s->now_us = time_us;
+	s->connected_us = ends->established_us;
 	at = s->texts;
 	s->client_text = keep(&at, ends->client_text);
 	s->client_address = address_of(s->client_text);

@@ -66,7 +66,8 @@ reply_latency(const struct session *s, const struct passage *p)
 	if (e == NULL)
 		return EVENT_NO_LATENCY;
 	since = e->kind == SMTP_GREETING ? s->connected_us : e->sent_us;
-	return since == 0 ? EVENT_NO_LATENCY : (int64_t)(p->unit.started_us - since);
+	/* The clocks of a merged capture may disagree. */
+	return since == 0 || since > p->unit.started_us ? EVENT_NO_LATENCY : (int64_t)(p->unit.started_us - since);
 }
 
 /* Recipients' final replies in LMTP, the one final reply else (RFC 5321 3.3, RFC 2033 4.2). */
@@ -78,6 +79,9 @@ content_answered(struct session *s, const struct smtp_exchange *e, const struct 
 	struct transaction *t = note != NULL ? note->transaction : NULL;
 	struct recipient *r;
 
+	/* Its end is missing from the capture. */
+	if (note == NULL)
+		t = s->content;
 	if (t == NULL)
 		return;
 	if (told != NULL && told->code > t->code)
@@ -95,8 +99,12 @@ content_answered(struct session *s, const struct smtp_exchange *e, const struct 
 			memcpy(r->final_enhanced, told->enhanced.at != NULL ? told->enhanced.at : "", len);
 		}
 	}
+	if (note == NULL)
+		content_tell_findings(s, t);
 	if (told != NULL && e->client_is_owed <= 1)
 		event_message(s, t);
+	if (note == NULL && e->client_is_owed <= 1)
+		content_ends(s);
 }
 
 static void
@@ -148,8 +156,9 @@ command_answered(struct session *s, struct smtp_exchange *e, const struct smtp_r
 		auth_answered(s, told);
 		break;
 	case SMTP_DATA:
-		if (code / 100 == 3 && note != NULL)
-			content_begins(s, note->transaction, "DATA",
+		/* One that is missing from a capture has no note. */
+		if (code / 100 == 3 && (note != NULL || !e->by_proxy))
+			content_begins(s, note != NULL ? note->transaction : session_transaction(s), "DATA",
 			    server / 100 == 3 ? CONTENT_FORWARDED : CONTENT_SWALLOWED);
 		break;
 	case SMTP_QUIT:

@@ -43,6 +43,7 @@ struct session_ends {
 	struct view capture;                    /* file name */
 	struct view preface;                    /* what stood in front of the session, in words */
 	bool        lmtp;
+	uint64_t    established_us;             /* when TCP was; 0: session_upstream will say */
 };
 
 /* Octets for one side. wait_us: once everything in front of it is out, wait that long first. */
@@ -116,6 +117,8 @@ void session_heard(struct session *s, enum smtp_side side, uint64_t time_us);
 void session_network_finding(struct session *s, enum finding finding, struct view detail, uint64_t time_us);
 /* Whether the dialogue has been handed over to TLS: octets go by undecoded. */
 bool session_is_handed_over(const struct session *s);
+/* Octets of a side that have gone by undecoded so far. */
+uint64_t session_undecoded(const struct session *s, enum smtp_side from);
 /* There are keys for the TLS that begins: nothing is told of it yet, session_secured is expected. */
 void session_has_keys(struct session *s);
 /* The TLS can be read: tells its facts; from now on session_feed gets what was sent in it. */

@@ -199,6 +199,8 @@ void steps_pause(struct session *s, enum smtp_side from, struct passage *p);
 /* commands.c, replies.c, contents.c: one unit each, up to its verdict; then behind it */
 void command_arrives(struct session *s, struct passage *p);
 void command_settles(struct session *s, struct passage *p);
+/* The transaction that the client's commands are in; one without MAIL where there is none. */
+struct transaction *session_transaction(struct session *s);
 void auth_line_settles(struct session *s, struct passage *p);
 void auth_response(struct session *s, struct view response);
 void reply_arrives(struct session *s, struct passage *p);
@@ -207,6 +209,7 @@ int64_t reply_latency(const struct session *s, const struct passage *p);
 void client_told(struct session *s, struct smtp_exchange *e, const struct smtp_reply *told,
     const struct smtp_reply *said);
 void content_begins(struct session *s, struct transaction *t, const char *transfer, enum content_way way);
+void content_ends(struct session *s);   /* no more of it comes, and its transaction is over */
 void content_arrives(struct session *s, struct passage *p);
 void content_settles(struct session *s, struct passage *p);
 void content_end_settles(struct session *s, struct passage *p);

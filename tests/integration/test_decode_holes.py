@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""`smtpscope decode` on captures that lack something: packets, one side, the start, the next file."""
+
+import pathlib
+import tempfile
+
+from running import run as run_tests
+from test_decode import (ANSWERS, CONTENT, GREETING, HELLO, QUIT, STORED, Wire, decode, has_gap, run, same,
+                         session)
+
+MANY = 5000     # commands: more than a session keeps unanswered
+PIPELINED = "C: MAIL FROM:<ann@example.org>\r\nRCPT TO:<bob@example.net>"
+
+
+def message(answer):
+    (event,) = answer.of("message")
+    return event["complete"], event["code"], [r["address"] for r in event["recipients"]]
+
+
+# ---- replies whose commands are missing
+
+def test_the_one_command_that_a_reply_can_answer():
+    """QUIT, EHLO and DATA are missing, each alone: their replies say that they were there."""
+    for lost, wanted in ((QUIT[0], (221, "QUIT")), (HELLO[0], (250, "EHLO"))):
+        answer = decode(session([*GREETING, *(f"-{line}" if line == lost else line for line in [*HELLO, *QUIT])]))
+        has_gap(answer, 1, "client")
+        assert wanted in answer.replies(), answer.replies()
+        same(answer.close()["how"], "quit", "the end")
+    same(len(decode(session([*GREETING, f"-{HELLO[0]}", HELLO[1], *QUIT])).of("ehlo")), 1, "the offer")
+
+
+def test_an_unasked_221_is_no_answer():
+    answer = decode(session([*GREETING, *HELLO, "S: 221 2.0.0 Bye"]))
+    same(answer.replies()[-1], (221, None), "the reply")
+    same(answer.findings(), ["rsp.unsolicited"], "findings")
+
+
+def test_quit_behind_a_content_whose_end_is_missing():
+    """The reply to the content is missing too: the 221 is none."""
+    answer = decode(session([*GREETING, *HELLO, PIPELINED + "\r\nDATA", *ANSWERS[:2], ANSWERS[3], CONTENT[0],
+                             f"-{CONTENT[2]}", f"-{STORED[0]}", f"-{QUIT[0]}", QUIT[1]]))
+    same(answer.replies()[-1], (221, "QUIT"), "the last reply")
+    same(message(answer), (False, None, ["bob@example.net"]), "the message")
+    same(answer.close()["how"], "quit", "the end")
+
+
+def test_data_is_missing_and_its_354_is_not():
+    answer = decode(session([*GREETING, *HELLO, PIPELINED, *ANSWERS[:2], "-C: DATA", ANSWERS[3], *CONTENT, *STORED, *QUIT]))
+    same((354, "DATA") in answer.replies(), True, "the 354")
+    same(message(answer), (True, 250, ["bob@example.net"]), "the message")
+
+
+# ---- content whose DATA and 354 are missing
+
+FIELDS = ["C: Received: from client.example.org\r\n\tby mx.example.net; Sun, 22 Nov 2026 09:00:00 +0000",
+          "C: Subject: one\r\nTo: bob@example.net", "C: \r\nHelo is no word of this line's\r\nHello Bob,\r\nQUIT is\r\n."]
+BEFORE = [*GREETING, *HELLO, PIPELINED, *ANSWERS[:2]]
+BEHIND = [*STORED, *QUIT]
+
+
+def test_content_shows_itself_by_its_header():
+    """However its first lines are cut; it is one message, and none of it is a command."""
+    for lines in (FIELDS, ["\r\n".join(["C: " + FIELDS[0][3:]] + [f[3:] for f in FIELDS[1:]])]):
+        answer = decode(session([*BEFORE, "-C: DATA", f"-{ANSWERS[3]}", *lines, *BEHIND]))
+        same(answer.verbs(), ["EHLO", "MAIL", "RCPT", "QUIT"], "commands")
+        same(answer.replies()[-2:], [(250, "CONTENT"), (221, "QUIT")], "replies")
+        same(message(answer), (False, 250, ["bob@example.net"]), "the message")
+
+
+def test_content_shows_itself_by_its_end():
+    """What is left of it is text: only the dot says what it was."""
+    answer = decode(session([*BEFORE, "-C: DATA", f"-{ANSWERS[3]}", "-C: Subject: one\r\n\r\nHello", "C: Bob,\r\nsee you.\r\n.",
+                             *BEHIND]))
+    same(answer.verbs(), ["EHLO", "MAIL", "RCPT", "QUIT"], "commands")
+    same(answer.replies()[-2:], [(250, "CONTENT"), (221, "QUIT")], "replies")
+    same(message(answer), (False, 250, ["bob@example.net"]), "the message")
+
+
+def test_start_inside_a_content():
+    """The capture begins in the header: it is content, and RFC 5321's commands come behind its end."""
+    wire = Wire(syn=False).talk(*FIELDS, *STORED, "C: MAIL FROM:<ann@example.org>", "S: 250 Ok", *QUIT).end()
+    answer = decode(wire)
+    same(answer.verbs(), ["MAIL", "QUIT"], "commands")
+    same(answer.replies(), [(250, "CONTENT"), (250, "MAIL"), (221, "QUIT")], "replies")
+    same(message(answer), (False, 250, []), "the message")
+
+
+def test_the_end_of_a_command_is_no_header():
+    """RCPT is cut by the gap: "TO: <...>" alone is no content."""
+    wire = Wire().talk(*GREETING, *HELLO, "C: MAIL FROM:<ann@example.org>", "S: 250 Ok")
+    wire.lose("client", b"RCPT ")
+    answer = decode(wire.talk("C: TO: <bob@example.net>", "S: 250 Ok", "C: RSET", "S: 250 Ok", *QUIT).end())
+    same(answer.verbs(), ["EHLO", "MAIL", "RSET", "QUIT"], "commands")
+    same(answer.of("message"), [], "messages")
+
+
+# ---- one side
+
+def test_gaps_of_one_side_are_joined():
+    """A server alone acknowledges a content in many steps: that is one gap."""
+    wire = Wire().talk(*GREETING, *HELLO, "C: DATA", ANSWERS[3])
+    for _ in range(40):
+        wire.say("client", b"a line of the content\r\n")
+    wire.talk("C: .", *STORED, *QUIT).end()
+    answer = decode(wire.only("server"))
+    same(answer.close()["gaps"], 4, "gaps: EHLO, DATA, the content, QUIT")
+    same([e["detail"].split()[0] for e in answer.of("finding", id="cap.gap")], ["25", "6", str(40 * 23 + 3), "6"],
+         "their octets")
+
+
+def test_a_client_alone_that_says_very_much():
+    wire = Wire().talk(*GREETING, *HELLO)
+    for _ in range(MANY // 50):
+        wire.say("client", b"NOOP\r\n" * 50)
+        wire.say("server", b"250 Ok\r\n" * 50)
+    answer = decode(wire.talk(*QUIT).end().only("client"))
+    same(answer.verbs().count("NOOP"), MANY, "commands")
+    same(answer.verbs()[-1], "QUIT", "the last")
+    same(answer.findings().count("pipe.unoffered"), 0, "of an offer that is not in the capture")
+
+
+# ---- what the handshake tells
+
+def test_latency_of_the_greeting():
+    """From the client's ACK; where that is missing, from the server's SYN."""
+    for drop, wanted in ((None, 5.0), (2, 6.0), (1, 5.0), (0, 5.0)):
+        wire = Wire()
+        wire.time += 4000
+        wire.talk(*GREETING, *HELLO, *QUIT).end()
+        if drop is not None:
+            del wire.packets[drop]
+        (greeting,) = decode(wire).of("reply", to="CONNECT")
+        same(greeting["latency_ms"], wanted, f"without packet {drop} of the handshake")
+    wire = Wire(syn=False).talk(*GREETING, *HELLO, *QUIT).end()
+    same([e["latency_ms"] for e in decode(wire).of("reply", to="CONNECT")], [], "no handshake, no greeting")
+
+
+# ---- files
+
+def decode_files(*wires, code=0, extra=()):
+    with tempfile.TemporaryDirectory(prefix="smtpscope-holes.") as directory:
+        paths = [pathlib.Path(directory) / f"{i}.pcap" for i in range(len(wires))]
+        for path, wire in zip(paths, wires):
+            path.write_bytes(wire.pcap())
+        answer = run(*extra, *paths)
+    same(answer.code, code, "exit code")
+    return answer
+
+
+def unfinished(**options):
+    return Wire(**options).talk(*GREETING, *HELLO, PIPELINED)
+
+
+def closes(answer):
+    return [(e["session"], e["how"]) for e in answer.of("close")]
+
+
+def test_unrelated_files_with_the_same_ports():
+    """The same ports and sequence numbers, and no end: a later file, an earlier one, one at the same time."""
+    for shift in (100_000_000, -100_000_000, 0):
+        answer = decode_files(unfinished(), session(start=1_700_000_000_000_000 + shift))
+        same(closes(answer), [(1, "capture-end"), (2, "quit")], f"sessions, {shift} us apart")
+        same(answer.findings(), [], "findings")
+        same(answer.stderr.count("begins before the end"), 1 if shift < 0 else 0, answer.stderr)
+
+
+def test_unrelated_files_that_begin_in_the_middle():
+    other = session(start=1_700_000_100_000_000)
+    first = unfinished()
+    del other.packets[:3]
+    moved = Wire(syn=False, start=1_700_000_100_000_000)
+    moved.seq = {"client": 0x50000000, "server": 0x60000000}
+    moved.talk(*GREETING, *HELLO, PIPELINED, *ANSWERS[:2], *QUIT).end()
+    answer = decode_files(first, moved)
+    same(closes(answer), [(1, "capture-end"), (2, "quit")], "sessions")
+    same(answer.findings(), ["cap.midstream"], "findings")
+
+
+def test_parts_of_one_capture_go_on():
+    """At each packet; in the wrong order they do not, and it is said why."""
+    wire = session()
+    whole, packets = decode(wire), wire.packets
+    for cut in range(1, len(packets)):
+        parts = [Wire(syn=False), Wire(syn=False)]
+        parts[0].packets, parts[1].packets = packets[:cut], packets[cut:]
+        for part in parts:      # the clock of a capture may run back a little
+            part.packets = [(time - 500 * (part is parts[1]), side, octets) for time, side, octets in part.packets]
+        answer = decode_files(*parts)
+        same([e["event"] for e in answer.events], [e["event"] for e in whole.events], f"events, cut at {cut}")
+        same(answer.findings(), [], "findings")
+    parts[0].packets, parts[1].packets = packets[20:], packets[:20]
+    parts[0].packets = [(time + 10_000_000, side, octets) for time, side, octets in parts[0].packets[:-4]]
+    assert "mergecap" in decode_files(*parts).stderr
+    assert "mergecap" not in decode_files(*parts, extra=["-q"]).stderr
+
+
+def test_ports_that_were_silent_for_very_long():
+    """Longer than RFC 5321 lets anybody wait: what comes then is another connection, SYN or not."""
+    wire, later = unfinished(), Wire(syn=False, start=1_700_000_000_000_000 + 3_700_000_000)
+    later.seq = dict(wire.seq)
+    later.talk(*GREETING, *HELLO, *QUIT).end()
+    wire.packets += later.packets
+    same(closes(decode(wire)), [(1, "capture-end"), (2, "quit")], "sessions")
+
+
+if __name__ == "__main__":
+    run_tests([test for name, test in list(globals().items()) if name.startswith("test_") and callable(test)])
