@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "proxy/relay/pacer.h"
+
 #define OUTLET_VECTORS SESSION_SEGMENTS
 
 struct outlet_chunk {
@@ -14,6 +16,7 @@ struct outlet_chunk {
 	uint64_t wait_us;       /* before it goes; 0: none, or over */
 	uint64_t due_us;        /* when the wait is over; 0: it has not begun */
 	size_t   len, sent;
+	struct pacer *pacer;    /* owned; from its octets on; NULL: goes on as before */
 	bool     resume;
 	char     octets[];
 };
@@ -40,12 +43,23 @@ offer_socket(int fd, struct iovec *vectors, unsigned count, size_t *sent)
 	return errno;
 }
 
+static struct pacer *
+pacer_new(const struct pace *pace)
+{
+	struct pacer *pacer = malloc(sizeof *pacer);
+
+	if (pacer == NULL)
+		abort();
+	pacer_set(pacer, pace);
+	return pacer;
+}
+
 static void
-append(struct outlet *outlet, struct view octets, uint64_t wait_us, bool resume)
+append(struct outlet *outlet, struct view octets, uint64_t wait_us, bool resume, const struct pace *pace)
 {
 	struct outlet_chunk *chunk;
 
-	if (outlet->dammed || (octets.len == 0 && wait_us == 0 && !resume))
+	if (outlet->dammed || (octets.len == 0 && wait_us == 0 && !resume && pace == NULL))
 		return;
 	if (wait_us == SEGMENT_FOREVER) {
 		outlet->dammed = true;
@@ -54,7 +68,8 @@ append(struct outlet *outlet, struct view octets, uint64_t wait_us, bool resume)
 	chunk = malloc(sizeof *chunk + octets.len);
 	if (chunk == NULL)
 		abort();
-	*chunk = (struct outlet_chunk){.wait_us = wait_us, .len = octets.len, .resume = resume};
+	*chunk = (struct outlet_chunk){.wait_us = wait_us, .len = octets.len, .resume = resume,
+	    .pacer = pace != NULL ? pacer_new(pace) : NULL};
 	if (octets.len > 0)
 		memcpy(chunk->octets, octets.at, octets.len);
 	if (outlet->first == NULL)
@@ -78,7 +93,15 @@ remove_first(struct outlet *outlet)
 	outlet->size -= sizeof *chunk + chunk->len;
 	if (outlet->size <= OUTLET_LOW)
 		outlet->full = false;
+	free(chunk->pacer);
 	free(chunk);
+}
+
+/* Whether its octets follow at once those of the chunk before. */
+static bool
+is_plain(const struct outlet_chunk *chunk)
+{
+	return chunk->wait_us == 0 && !chunk->resume && chunk->pacer == NULL;
 }
 
 /* Lets go of octets that the socket took, and of the empty chunks behind them. */
@@ -87,7 +110,7 @@ let_go(struct outlet *outlet, size_t sent)
 {
 	struct outlet_chunk *chunk;
 
-	while ((chunk = outlet->first) != NULL && chunk->wait_us == 0 && !chunk->resume) {
+	while ((chunk = outlet->first) != NULL && is_plain(chunk)) {
 		size_t left = chunk->len - chunk->sent;
 
 		if (sent < left) {
@@ -116,7 +139,7 @@ put_at_once(struct outlet *outlet, int fd, enum smtp_side to, const struct segme
 
 		if (s->to != to)
 			continue;
-		if (s->wait_us != 0 || s->resume)
+		if (s->wait_us != 0 || s->resume || s->pace != NULL)
 			break;
 		if (s->octets.len == 0)
 			continue;
@@ -131,7 +154,7 @@ put_at_once(struct outlet *outlet, int fd, enum smtp_side to, const struct segme
 		struct view rest = {vectors[i].iov_base, vectors[i].iov_len};
 		size_t gone = sent < rest.len ? sent : rest.len;
 
-		append(outlet, view_from(rest, gone), 0, false);
+		append(outlet, view_from(rest, gone), 0, false, NULL);
 		sent -= gone;
 	}
 	return dealt;
@@ -144,7 +167,7 @@ outlet_put(struct outlet *outlet, int fd, enum smtp_side to, const struct segmen
 	unsigned next = 0;
 	int error = 0;
 
-	if (outlet->first == NULL && fd >= 0)
+	if (outlet->first == NULL && fd >= 0 && outlet->pacer == NULL)
 		next = put_at_once(outlet, fd, to, segments, count, &error);
 	if (error != 0)
 		return error;
@@ -152,7 +175,7 @@ outlet_put(struct outlet *outlet, int fd, enum smtp_side to, const struct segmen
 		const struct segment *s = &segments[next];
 
 		if (s->to == to)
-			append(outlet, s->octets, s->wait_us, s->resume);
+			append(outlet, s->octets, s->wait_us, s->resume, s->pace);
 	}
 	if (outlet->first == NULL || outlet->refused)
 		return 0;
@@ -178,6 +201,57 @@ is_due(struct outlet_chunk *chunk, uint64_t now_us, unsigned *resumed)
 	return true;
 }
 
+/* The chunk in front is due, and so its pace begins. */
+static void
+take_pacer(struct outlet *outlet)
+{
+	struct outlet_chunk *chunk = outlet->first;
+
+	if (chunk->pacer == NULL)
+		return;
+	free(outlet->pacer);
+	outlet->pacer = chunk->pacer;
+	chunk->pacer = NULL;
+}
+
+/* Octets that follow each other from the front on, as far as that matters to the pacer. */
+static size_t
+in_line(const struct outlet *outlet)
+{
+	size_t total = 0;
+
+	for (const struct outlet_chunk *c = outlet->first; c != NULL && is_plain(c); c = c->next) {
+		total += c->len - c->sent;
+		if (total >= outlet->pacer->pace.octets)
+			break;
+	}
+	return total;
+}
+
+/* Offers the socket as many from the front on; what it took is let go. */
+static int
+send_front(struct outlet *outlet, int fd, size_t most, size_t *offered, size_t *sent)
+{
+	struct iovec vectors[OUTLET_VECTORS];
+	unsigned used = 0;
+	int error;
+
+	*offered = *sent = 0;
+	for (struct outlet_chunk *c = outlet->first; c != NULL && is_plain(c) && used < OUTLET_VECTORS && *offered < most;
+	    c = c->next) {
+		size_t len = c->len - c->sent;
+
+		if (len > most - *offered)
+			len = most - *offered;
+		vectors[used++] = (struct iovec){c->octets + c->sent, len};
+		*offered += len;
+	}
+	error = *offered == 0 ? 0 : offer_socket(fd, vectors, used, sent);
+	if (error == 0)
+		let_go(outlet, *sent);
+	return error;
+}
+
 int
 outlet_flush(struct outlet *outlet, int fd, uint64_t now_us, unsigned *resumed)
 {
@@ -185,21 +259,18 @@ outlet_flush(struct outlet *outlet, int fd, uint64_t now_us, unsigned *resumed)
 		return 0;
 	outlet->refused = false;
 	while (outlet->first != NULL && is_due(outlet->first, now_us, resumed)) {
-		struct iovec vectors[OUTLET_VECTORS];
-		unsigned used = 0;
-		size_t total = 0, sent = 0;
+		size_t most = SIZE_MAX, total, sent, left;
 		int error;
 
-		for (struct outlet_chunk *c = outlet->first; c != NULL && used < OUTLET_VECTORS; c = c->next) {
-			if (c->wait_us != 0 || c->resume)
-				break;
-			vectors[used++] = (struct iovec){c->octets + c->sent, c->len - c->sent};
-			total += c->len - c->sent;
-		}
-		error = total == 0 ? 0 : offer_socket(fd, vectors, used, &sent);
+		take_pacer(outlet);
+		if (outlet->pacer != NULL && (left = in_line(outlet)) > 0 &&
+		    (most = pacer_allows(outlet->pacer, left, now_us)) == 0)
+			return 0;
+		error = send_front(outlet, fd, most, &total, &sent);
 		if (error != 0)
 			return error;
-		let_go(outlet, sent);
+		if (outlet->pacer != NULL && sent > 0)
+			pacer_went(outlet->pacer, sent, in_line(outlet), now_us);
 		if (sent < total) {
 			outlet->refused = true;
 			return 0;
@@ -213,7 +284,11 @@ outlet_wake_at(const struct outlet *outlet)
 {
 	const struct outlet_chunk *first = outlet->first;
 
-	return first == NULL || first->wait_us == 0 || first->wait_us == SEGMENT_FOREVER ? 0 : first->due_us;
+	if (first == NULL || first->wait_us == SEGMENT_FOREVER)
+		return 0;
+	if (first->wait_us != 0)
+		return first->due_us;
+	return outlet->pacer != NULL && !outlet->refused ? outlet->pacer->due_us : 0;
 }
 
 unsigned
@@ -225,6 +300,7 @@ outlet_clear(struct outlet *outlet)
 		resumes += outlet->first->resume;
 		remove_first(outlet);
 	}
+	free(outlet->pacer);
 	outlet_init(outlet);
 	return resumes;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The way out to one leg: segments in order, each with its wait. What is due goes to the
+ * The way out to one leg: segments in order, each with its wait, at the pace that a rule set. What is due goes to the
  * socket at once, from the caller's buffer; copied is only what the socket refuses and what
  * waits, into chunks that exist no longer than that. Knows no loop: its owner asks when to
  * come back.
@@ -15,6 +15,7 @@
 
 struct outlet {
 	struct outlet_chunk *first, *last;
+	struct pacer        *pacer;     /* owned; NULL: as fast as the socket takes them */
 	size_t   size;          /* octets that its chunks take, with what they cost themselves */
 	bool     full;          /* between reaching OUTLET_HIGH and being down to OUTLET_LOW */
 	bool     refused;       /* the socket is full: flush when it can be written to */
@@ -35,7 +36,7 @@ int outlet_put(struct outlet *outlet, int fd, enum smtp_side to, const struct se
 /* Goes on where it stopped: the socket can be written to, a wait is over, it is connected. */
 int outlet_flush(struct outlet *outlet, int fd, uint64_t now_us, unsigned *resumed);
 
-/* When the wait in front is over; 0: none, or it is for ever. */
+/* When the wait in front is over, or the next octets may go; 0: none, or the wait is for ever. */
 uint64_t outlet_wake_at(const struct outlet *outlet);
 
 static inline bool

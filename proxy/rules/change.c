@@ -39,6 +39,12 @@ change_command(struct judging *j, struct view a, struct view b, struct view c)
 }
 
 void
+change_line(struct judging *j, struct view line)
+{
+	change_command(j, line, VIEW(""), VIEW(""));
+}
+
+void
 change_reply(struct judging *j, struct view wire)
 {
 	j->unit = wire;

@@ -109,8 +109,8 @@ check_action_place(struct parser *p, const struct action *action, const struct p
 	const struct action_entry *entry = &language_actions[action->type];
 	char here[64], there[200];
 
+	place_say(place, here, sizeof here);
 	if (!place_among(place, entry->stands)) {
-		place_say(place, here, sizeof here);
 		language_say_places(entry->stands, there, sizeof there);
 		parser_error(p, origin, "%s may not stand on %s: it may stand on %s", entry->name.at, here, there);
 		return;
@@ -119,8 +119,13 @@ check_action_place(struct parser *p, const struct action *action, const struct p
 		check_set(p, action, place, origin);
 	else if (action->type == ACTION_REPLY && action->code != 0)
 		check_reply_code(p, action->code, place, origin);
-	else if (action->type == ACTION_REPLACE && place->at == RULES_AT_CONTENT)
-		parser_error(p, origin, "replace on CONTENT is not there yet: so far it changes command and reply lines");
+	else if ((action->type == ACTION_REPLACE || action->type == ACTION_TRUNCATE || action->type == ACTION_CORRUPT) &&
+	    place->at == RULES_AT_CONTENT)
+		parser_error(p, origin, "%s on CONTENT is not there yet: so far it changes command and reply lines",
+		    entry->name.at);
+	else if (action->type == ACTION_REPEAT && place->at == RULES_AT_COMMAND && !place->any &&
+	    !language_repeats((enum smtp_verb)place->slot))
+		parser_warn(p, origin, "%s is sent once all the same: what follows it would be read otherwise", here);
 }
 
 /* Two answers to one unit are a slip of the pen. */

@@ -83,6 +83,28 @@ act_delay(struct judging *j, const struct rule *rule, const struct action *actio
 		step->delay_us += throw_number(j, rule, throw, action->ordinal + 1) % (range + 1);
 }
 
+static void
+act_pace(struct judging *j, const struct action *action)
+{
+	struct step *step = add_step(j, STEP_PACE);
+	bool reply = j->facts.place == RULES_AT_REPLY;
+
+	step->pace = action->pace;
+	/* dribble names no side: it is the unit's own direction. Nothing goes in one when a client connects. */
+	if (action->type == ACTION_THROTTLE)
+		step->which = action->which;
+	else
+		step->which = j->facts.place == RULES_AT_CONNECT ? STEP_BOTH : reply ? STEP_CLIENT : STEP_SERVER;
+}
+
+static void
+act_repeat(struct judging *j, const struct action *action)
+{
+	bool once = j->facts.place == RULES_AT_COMMAND && !language_repeats((enum smtp_verb)j->facts.verb);
+
+	add_step(j, STEP_REPEAT)->number = once ? 0 : action->number;
+}
+
 /* What is injected is whole lines: the last line's end may be left out. */
 static void
 act_inject(struct judging *j, const struct action *action)
@@ -116,6 +138,20 @@ act(struct judging *j, const struct rule *rule, const struct action *action, con
 		break;
 	case ACTION_DELAY:
 		act_delay(j, rule, action, throw);
+		break;
+	case ACTION_THROTTLE:
+	case ACTION_DRIBBLE:
+		act_pace(j, action);
+		break;
+	case ACTION_TRUNCATE:
+		add_step(j, STEP_TRUNCATE)->number = action->number;
+		break;
+	case ACTION_REPEAT:
+		act_repeat(j, action);
+		break;
+	case ACTION_CORRUPT:
+		change_corrupt(j, rule, action, throw);
+		add_step(j, STEP_CHANGE);
 		break;
 	case ACTION_SET:
 	case ACTION_REPLACE:

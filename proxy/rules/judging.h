@@ -59,10 +59,15 @@ bool tag_has(const struct judging *j, unsigned tag);
 void tag_set(struct judging *j, const struct action *action);
 void tag_remove(struct judging *j, unsigned tag);
 
-/* change.c, change_ehlo.c: the unit after set, replace, hide, offer; facts follow it. */
+/* change.c, change_ehlo.c, change_corrupt.c: the unit after set, replace, hide, offer; facts follow it. */
 void change_unit(struct judging *j, const struct action *action);
 void change_hide(struct judging *j, struct view keyword);
 void change_offer(struct judging *j, struct view text);
+/* Flips bits, never of a CR or LF nor into one; which ones is thrown. */
+void change_corrupt(struct judging *j, const struct rule *rule, const struct action *action,
+    const struct throw *throw);
+/* The command line is this now, without its line end, which stays. */
+void change_line(struct judging *j, struct view line);
 /* The reply is these octets now. */
 void change_reply(struct judging *j, struct view wire);
 

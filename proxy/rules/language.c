@@ -40,6 +40,12 @@ const struct view language_scopes[SCOPE_COUNT] = {
 #undef X
 };
 
+bool
+language_repeats(enum smtp_verb verb)
+{
+	return verb != SMTP_DATA && verb != SMTP_BDAT && verb != SMTP_AUTH && verb != SMTP_STARTTLS;
+}
+
 static int
 find(const struct view *names, size_t count, struct view name)
 {

@@ -106,11 +106,11 @@ struct field_entry {
 	X(CLOSE,    "close",    ON_ANYTHING & ~ON_CLOSE,                                            true) \
 	X(RESET,    "reset",    ON_ANYTHING & ~ON_CLOSE,                                            true) \
 	X(DELAY,    "delay",    ON_ANYTHING & ~ON_CLOSE,                                            true) \
-	X(THROTTLE, "throttle", ON_CONNECT | ON_COMMAND | ON_REPLY | ON_CONTENT | ON_CONTENT_END,   false) \
-	X(DRIBBLE,  "dribble",  ON_CONNECT | ON_COMMAND | ON_REPLY | ON_CONTENT | ON_CONTENT_END,   false) \
-	X(TRUNCATE, "truncate", ON_COMMAND | ON_REPLY | ON_CONTENT,                                 false) \
-	X(REPEAT,   "repeat",   ON_COMMAND | ON_REPLY,                                              false) \
-	X(CORRUPT,  "corrupt",  ON_COMMAND | ON_REPLY | ON_CONTENT,                                 false) \
+	X(THROTTLE, "throttle", ON_CONNECT | ON_COMMAND | ON_REPLY | ON_CONTENT | ON_CONTENT_END,   true) \
+	X(DRIBBLE,  "dribble",  ON_CONNECT | ON_COMMAND | ON_REPLY | ON_CONTENT | ON_CONTENT_END,   true) \
+	X(TRUNCATE, "truncate", ON_COMMAND | ON_REPLY | ON_CONTENT,                                 true) \
+	X(REPEAT,   "repeat",   ON_COMMAND | ON_REPLY,                                              true) \
+	X(CORRUPT,  "corrupt",  ON_COMMAND | ON_REPLY | ON_CONTENT,                                 true) \
 	X(SET,      "set",      ON_COMMAND | ON_REPLY,                                              true) \
 	X(REPLACE,  "replace",  ON_COMMAND | ON_REPLY | ON_CONTENT,                                 true) \
 	X(HIDE,     "hide",     ON_EHLO_REPLY,                                                      true) \
@@ -179,6 +179,12 @@ extern const struct action_entry language_actions[ACTION_COUNT];
 extern const struct set_entry    language_sets[SET_COUNT];
 extern const struct view         language_doses[DOSE_COUNT];
 extern const struct view         language_scopes[SCOPE_COUNT];
+
+/*
+ * Whether a command can be sent twice in a row: behind DATA, BDAT, AUTH and STARTTLS comes what is
+ * no command, and a second one would be taken for it.
+ */
+bool language_repeats(enum smtp_verb verb);
 
 /* By name, letter for letter; -1: none of that name. */
 int language_field(struct view name);

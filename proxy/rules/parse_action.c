@@ -6,6 +6,9 @@
 #include "proxy/near.h"
 #include "proxy/rules/parser.h"
 
+#define PACE_OCTETS_MOST ((uint64_t)1 << 40)    /* a second */
+#define TIMES_MOST       1000u
+
 static bool
 parse_string(struct parser *p, const char *what, struct view *text)
 {
@@ -151,37 +154,74 @@ parse_delay(struct parser *p, struct action *action)
 static bool
 parse_throttle(struct parser *p, struct action *action)
 {
+	const struct token *token = parser_token(p);
+
 	if (!parser_is(p, TOKEN_NUMBER) && !parser_is(p, TOKEN_SIZE))
 		return parser_expected(p, "octets a second, such as 10KiB/s");
+	if (token->number == 0 || token->number > PACE_OCTETS_MOST)
+		parser_error(p, token->at, token->number == 0 ? "at 0 octets a second nothing goes on: that is `hold`" :
+		    "more than 1024GiB/s slows nothing");
+	action->pace = (struct pace){.octets = token->number, .period_us = 1000000, .spread = true};
 	parser_take(p);
 	if (!parser_accept(p, TOKEN_PER_S))
 		return parser_expected(p, "\"/s\" behind the size");
-	accept_side(p, action);
+	if (!accept_side(p, action))
+		action->which = STEP_BOTH;
 	return true;
 }
 
 static bool
 parse_dribble(struct parser *p, struct action *action)
 {
-	uint64_t number;
+	const struct token *token = parser_token(p);
 
-	(void)action;
-	if (!parse_number(p, "how many octets at a time", &number))
+	if (!parse_number(p, "how many octets at a time", &action->pace.octets))
 		return false;
+	if (action->pace.octets == 0)
+		parser_error(p, token->at, "with 0 octets at a time nothing goes on: that is `hold`");
 	if (!parser_accept_word(p, "every"))
 		return parser_expected(p, "every");
+	token = parser_token(p);
 	if (!parser_accept(p, TOKEN_DURATION))
 		return parser_expected(p, "a duration such as 1s");
+	if (token->number == 0)
+		parser_error(p, token->at, "every 0s is all at once: expected a longer duration");
+	action->pace.period_us = token->number;
 	return true;
 }
 
 static bool
-parse_counted(struct parser *p, struct action *action)
+parse_truncate(struct parser *p, struct action *action)
 {
-	uint64_t number;
+	return parse_number(p, "how many octets still go on", &action->number);
+}
 
-	(void)action;
-	return parse_number(p, "a number", &number);
+/* repeat, corrupt: what is done a million times by one unit is a slip of the pen. */
+static bool
+parse_times(struct parser *p, struct action *action, const char *what, const char *none)
+{
+	const struct token *token = parser_token(p);
+
+	if (!parse_number(p, what, &action->number))
+		return false;
+	if (action->number == 0)
+		parser_warn(p, token->at, "%s", none);
+	else if (action->number > TIMES_MOST)
+		parser_error(p, token->at, "expected at most %u", TIMES_MOST);
+	return true;
+}
+
+static bool
+parse_repeat(struct parser *p, struct action *action)
+{
+	return parse_times(p, action, "how many times more", "repeat 0: it goes on once, as without");
+}
+
+static bool
+parse_corrupt(struct parser *p, struct action *action)
+{
+	p->rule.throws = true;
+	return parse_times(p, action, "how many bits to flip", "corrupt 0: no bit of it is flipped");
 }
 
 static bool
@@ -389,8 +429,8 @@ static bool (*const grammar[ACTION_COUNT])(struct parser *p, struct action *acti
 	[ACTION_REPLY] = parse_reply, [ACTION_DROP] = parse_nothing, [ACTION_HOLD] = parse_nothing,
 	[ACTION_STOP] = parse_nothing, [ACTION_PASS] = parse_nothing, [ACTION_SAVE] = parse_nothing,
 	[ACTION_CLOSE] = parse_sided, [ACTION_RESET] = parse_sided, [ACTION_DELAY] = parse_delay,
-	[ACTION_THROTTLE] = parse_throttle, [ACTION_DRIBBLE] = parse_dribble, [ACTION_TRUNCATE] = parse_counted,
-	[ACTION_REPEAT] = parse_counted, [ACTION_CORRUPT] = parse_counted, [ACTION_SET] = parse_set,
+	[ACTION_THROTTLE] = parse_throttle, [ACTION_DRIBBLE] = parse_dribble, [ACTION_TRUNCATE] = parse_truncate,
+	[ACTION_REPEAT] = parse_repeat, [ACTION_CORRUPT] = parse_corrupt, [ACTION_SET] = parse_set,
 	[ACTION_REPLACE] = parse_replace, [ACTION_HIDE] = parse_hide, [ACTION_OFFER] = parse_offer,
 	[ACTION_HEADER] = parse_header, [ACTION_INJECT] = parse_inject, [ACTION_LOG] = parse_log,
 	[ACTION_TAG] = parse_tag, [ACTION_UNTAG] = parse_tag_word,

@@ -60,7 +60,7 @@ enum rules_need rules_need(const struct ruleset *rules, enum rules_place place, 
 bool ruleset_wants_header(const struct ruleset *rules);
 bool ruleset_wants_command_at_reply(const struct ruleset *rules);
 
-/* Whether any rule throws: by chance, or for the length of a delay. Then the seed matters. */
+/* Whether any rule throws: by chance, for the length of a delay, for what is corrupted. Then the seed matters. */
 bool ruleset_wants_seed(const struct ruleset *rules);
 
 /* Counts start at 0. Borrows rules. Seed as in --seed. */
@@ -127,6 +127,15 @@ struct rules_facts {
 	const uint32_t *findings;       /* by enum finding: how often in this session; NULL: none so far */
 };
 
+/*
+ * How fast a direction's octets go out. Else so many at once, then none for the period;
+ * spread: as a line that carries so many a period would, each there when it has been carried.
+ */
+struct pace {
+	uint64_t octets, period_us;
+	bool     spread;
+};
+
 /* One thing that a rule does to a unit, in the order in which it is to happen. */
 enum step_type {
 	STEP_DELAY,     /* delay_us, then on with the next step */
@@ -136,7 +145,10 @@ enum step_type {
 	STEP_CLOSE,     /* which */
 	STEP_RESET,     /* which */
 	STEP_INJECT,    /* octets to side */
-	STEP_CHANGE,    /* set, replace, hide, offer: of no effect by itself, verdict.octets has the outcome */
+	STEP_PACE,      /* from here on, what goes to which */
+	STEP_TRUNCATE,  /* number octets of it go on, then its direction ends */
+	STEP_REPEAT,    /* it goes on number times more */
+	STEP_CHANGE,    /* set, replace, corrupt, hide, offer: of no effect by itself, verdict.octets has the outcome */
 	STEP_LOG,       /* octets: the text, secrets masked */
 	STEP_NOTE       /* tag, untag, stop, pass: done already */
 };
@@ -144,10 +156,12 @@ enum step_which { STEP_BOTH, STEP_CLIENT, STEP_SERVER };
 
 struct step {
 	enum step_type  type;
-	enum step_which which;          /* CLOSE, RESET; INJECT: STEP_CLIENT or STEP_SERVER */
+	enum step_which which;          /* CLOSE, RESET, PACE; INJECT: STEP_CLIENT or STEP_SERVER */
 	bool            raw;            /* REPLY: octets are no reply in form */
 	uint16_t        code;           /* REPLY: 0 where raw octets do not begin with one */
 	uint64_t        delay_us;
+	uint64_t        number;         /* TRUNCATE, REPEAT */
+	struct pace     pace;           /* PACE */
 	struct view     octets;         /* REPLY: all lines with CRLF; in the arena */
 	const char     *rule;           /* name; lives as long as the ruleset */
 	const char     *action;         /* as written, white space folded: `reply 421 4.3.2 "..."` */

@@ -72,13 +72,15 @@ enum expect_type { EXPECT_NONE, EXPECT_AT_LEAST, EXPECT_AT_MOST, EXPECT_EXACTLY 
 struct action {
 	enum action_type type;
 	const char      *text;          /* as written, white space folded */
-	enum step_which  which;         /* CLOSE, RESET, INJECT */
+	enum step_which  which;         /* CLOSE, RESET, INJECT, THROTTLE */
 	bool             raw;           /* REPLY */
 	uint16_t         code;          /* REPLY */
 	struct view      enhanced;      /* REPLY; .at NULL: none */
 	struct template *strings;       /* REPLY: its lines; SET, OFFER, LOG, INJECT: one; REPLY raw: one */
 	size_t           string_count;
 	uint64_t         delay_low, delay_high; /* DELAY: microseconds */
+	uint64_t         number;        /* TRUNCATE, REPEAT, CORRUPT */
+	struct pace      pace;          /* THROTTLE, DRIBBLE */
 	enum set_what    set;
 	struct pattern  *pattern;       /* REPLACE; NULL: text instead */
 	struct view      text_old, text_new;    /* REPLACE */
@@ -111,7 +113,7 @@ struct rule {
 	struct dose     *doses;
 	size_t           dose_count;
 	unsigned         own_slots;     /* counters of doses per rule */
-	bool             throws;        /* by chance, or for the length of a delay */
+	bool             throws;        /* by chance, for the length of a delay, for what is corrupted */
 	enum expect_type expect;
 	uint64_t         expect_number;
 	struct action   *actions;

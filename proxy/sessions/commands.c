@@ -95,7 +95,8 @@ command_findings(struct session *s, struct passage *p)
 	const struct smtp_command *c = &p->unit.as.command;
 	unsigned marks = p->unit.marks;
 
-	if (marks & SMTP_MARK_EARLY)
+	/* Once is enough: what follows in the same breath is early for the same reason. */
+	if ((marks & SMTP_MARK_EARLY) && (s->findings == NULL || s->findings[FINDING_PIPE_EARLY_TALK] == 0))
 		finding_count(s, p, FINDING_PIPE_EARLY_TALK);
 	if ((marks & SMTP_MARK_PIPELINED) && !smtp_keyword_in(s->keywords[SMTP_CLIENT], SMTP_KEYWORD_PIPELINING))
 		finding_count(s, p, FINDING_PIPE_UNOFFERED);
@@ -201,7 +202,7 @@ answer_of_proxy(struct session *s, struct passage *p, struct view *reply, bool *
 	return verdicts_answer(s, &p->unit.as.command, reply, close);
 }
 
-/* Puts the command towards the server; returns what it was sent instead, or .at NULL. */
+/* Puts the command towards the server; returns what it was sent. */
 static struct view
 forward_command(struct session *s, struct passage *p, bool is_chunk)
 {
@@ -211,12 +212,14 @@ forward_command(struct session *s, struct passage *p, bool is_chunk)
 		changed = verdicts_change(s, &p->unit);
 	if (is_chunk && withholds(s, &p->unit.as.command))
 		s->content_way = CONTENT_WITHHELD;
+	if (p->truncated)
+		changed = view_first(changed.at != NULL ? changed : wire, p->truncate_at);
 	if (changed.at == NULL || view_equal(changed, wire)) {
 		put_unit(s, SMTP_CLIENT, wire);
-		return VIEW_NONE;
+		return wire;
 	}
 	put_changed(s, SMTP_CLIENT, wire, changed);
-	return smtp_line_text(changed);
+	return changed;
 }
 
 void
@@ -224,7 +227,7 @@ command_settles(struct session *s, struct passage *p)
 {
 	const struct smtp_command *c = &p->unit.as.command;
 	struct smtp_fate fate = {.time_us = s->now_us, .note = p->note};
-	struct view reply = p->reply != NULL ? p->reply->octets : VIEW_NONE, instead = VIEW_NONE;
+	struct view reply = p->reply != NULL ? p->reply->octets : VIEW_NONE, instead = VIEW_NONE, went = VIEW_NONE;
 	enum event_origin origin = ORIGIN_RULE;
 	bool close = false, is_chunk = c->verb == SMTP_BDAT && c->chunk_valid && !(p->unit.marks & SMTP_MARK_CUT);
 	struct smtp_exchange *e;
@@ -239,9 +242,13 @@ command_settles(struct session *s, struct passage *p)
 	if (is_chunk)
 		content_begins(s, note->transaction, "BDAT", fate.forwarded ? CONTENT_FORWARDED : CONTENT_SWALLOWED);
 	if (fate.forwarded)
-		instead = forward_command(s, p, is_chunk);
+		went = forward_command(s, p, is_chunk);
 	else
 		take_unit(s, SMTP_CLIENT, p->unit.wire);
+	if (fate.forwarded && !view_equal(went, p->unit.wire))
+		instead = smtp_line_text(went);
+	if (p->truncated)
+		direction_ends(s, SMTP_CLIENT);
 	if (p->unit.marks & SMTP_MARK_CUT)
 		cut_begins(s, SMTP_CLIENT, p, fate.forwarded);
 	else
@@ -256,6 +263,9 @@ command_settles(struct session *s, struct passage *p)
 		if (reply.at != NULL)
 			note_forge(note, reply, p->reply != NULL ? p->reply->code : 0, origin);
 	}
+	/* What a rule sends again is a command of the rule's: its reply is not the client's. */
+	if (fate.forwarded && !p->truncated)
+		inject_copies(s, went, p->repeat);
 	if (close && c->verb != SMTP_QUIT)
 		session_ends(s, EVENT_PROXY, "rule", VIEW_NONE);
 	if (close)

@@ -103,6 +103,13 @@ ending_of_side(struct session *s, enum smtp_side from, bool stuck)
 	}
 }
 
+void
+direction_ends(struct session *s, enum smtp_side from)
+{
+	s->from[from].held = s->from[from].truncated = true;
+	put_end(s, smtp_other_side(from), END_FIN);
+}
+
 /* `close` and `reset` of a rule: who is cut off, and how the other hears of it. */
 void
 ending_by_rule(struct session *s, const struct passage *p)
@@ -111,9 +118,10 @@ ending_by_rule(struct session *s, const struct passage *p)
 		return;
 	session_ends(s, EVENT_PROXY, "rule", VIEW_NONE);
 	if (p->reset[SMTP_CLIENT] || p->reset[SMTP_SERVER]) {
-		put_end(s, SMTP_CLIENT, p->reset[SMTP_CLIENT] ? END_RST : END_RST_AFTER);
+		/* Behind what `truncate` has left of the unit: that is to arrive. */
+		put_end(s, SMTP_CLIENT, p->reset[SMTP_CLIENT] && !p->truncated ? END_RST : END_RST_AFTER);
 		if (s->server == SERVER_OPEN)
-			put_end(s, SMTP_SERVER, p->reset[SMTP_SERVER] ? END_RST : END_RST_AFTER);
+			put_end(s, SMTP_SERVER, p->reset[SMTP_SERVER] && !p->truncated ? END_RST : END_RST_AFTER);
 		s->over = true;
 	} else if (!p->close[SMTP_CLIENT]) {
 		put_end(s, SMTP_SERVER, END_FIN);

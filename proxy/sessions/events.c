@@ -104,7 +104,9 @@ event_command(struct session *s, const struct passage *p, bool forwarded, struct
 	e.as.command.forwarded = forwarded;
 	if (forwarded_line.at != NULL) {
 		smtp_command_parse(forwarded_line, &other);
-		if (other.verb == SMTP_VERB_UNKNOWN && p->unit.as.command.secret.at != NULL)
+		/* Where a rule has spoilt it the secret cannot be told from the rest any more. */
+		if (p->unit.as.command.secret.at != NULL && (other.verb == SMTP_VERB_UNKNOWN ||
+		    (p->unit.as.command.verb == SMTP_AUTH && other.secret.at == NULL)))
 			other.secret = other.line;
 		mask_command(s, &other);
 		e.as.command.forwarded_line = other.line;

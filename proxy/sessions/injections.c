@@ -9,24 +9,26 @@
 #include "proxy/sessions/events.h"
 #include "proxy/sessions/state.h"
 
-static void
+/* All of them, or the first alone where the server gets one command at a time. Returns what is left. */
+static struct view
 put_commands(struct session *s, struct view octets)
 {
 	struct view rest = octets, line;
 	struct smtp_command command;
 	size_t searched, len;
 
-	put_octets(s, SMTP_SERVER, octets);
-	while (rest.len > 0) {
+	while (rest.len > 0 && !(verdicts_one_by_one(s) && smtp_dialogue_server_owes(&s->dialogue))) {
 		searched = 0;
 		len = smtp_line_length(rest.at, rest.len, &searched);
 		line = view_first(rest, len > 0 ? len : rest.len);
 		rest = view_from(rest, line.len);
+		put_octets(s, SMTP_SERVER, line);
 		smtp_command_parse(smtp_line_text(line), &command);
 		event_injected(s, smtp_line_text(line), ORIGIN_RULE);
 		if (smtp_dialogue_inserted(&s->dialogue, command.verb, s->now_us, NULL) != NULL)
 			s->unplain++;
 	}
+	return rest;
 }
 
 void
@@ -39,14 +41,24 @@ injections_forget(struct session *s)
 void
 injections_go_out(struct session *s)
 {
-	struct view octets;
+	struct view octets, rest;
 
 	if (s->injections.len == 0 || s->from[SMTP_CLIENT].ahead > 0 || !smtp_dialogue_between_commands(&s->dialogue))
 		return;
 	octets = arena_copy(s->config->arena, (struct view){s->injections.octets, s->injections.len});
 	injections_forget(s);
-	if (s->server == SERVER_OPEN && !s->closing)
-		put_commands(s, octets);
+	if (s->server != SERVER_OPEN || s->closing)
+		return;
+	rest = put_commands(s, octets);
+	octets_keep(&s->injections, rest);
+}
+
+void
+inject_copies(struct session *s, struct view line, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		octets_keep(&s->injections, line);
+	injections_go_out(s);
 }
 
 void

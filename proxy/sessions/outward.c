@@ -35,13 +35,27 @@ join(struct session *s, struct view front, struct view behind)
 	return (struct view){both, front.len + behind.len};
 }
 
+/* All segments are for one side: two neighbours that go at once become one. */
+static void
+make_room(struct session *s)
+{
+	struct plan *plan = s->plan;
+	unsigned n = SESSION_SEGMENTS - 1;
+
+	while (n > 1 && (plan->segment[n].wait_us != 0 || plan->segment[n].pace != NULL))
+		n--;
+	plan->segment[n - 1].octets = join(s, plan->segment[n - 1].octets, plan->segment[n].octets);
+	plan->segments--;
+	memmove(&plan->segment[n], &plan->segment[n + 1], (plan->segments - n) * sizeof plan->segment[0]);
+}
+
 void
 put_octets(struct session *s, enum smtp_side to, struct view octets)
 {
 	struct plan *plan = s->plan;
 	struct segment *last = plan->segments > 0 ? &plan->segment[plan->segments - 1] : NULL;
 
-	if (octets.len == 0 || !can_be_put(s, to) || s->over)
+	if (octets.len == 0 || !can_be_put(s, to) || s->over || s->from[smtp_other_side(to)].truncated)
 		return;
 	if (to == SMTP_CLIENT) {
 		wire_to_client(s, octets);
@@ -49,7 +63,8 @@ put_octets(struct session *s, enum smtp_side to, struct view octets)
 	}
 	if (s->config->dry_run)
 		return;
-	if (last != NULL && last->to == to && last->wait_us == 0 && last->octets.at + last->octets.len == octets.at) {
+	if (last != NULL && last->to == to && last->wait_us == 0 && last->octets.len > 0 &&
+	    last->octets.at + last->octets.len == octets.at) {
 		last->octets.len += octets.len;
 		return;
 	}
@@ -61,11 +76,19 @@ put_octets(struct session *s, enum smtp_side to, struct view octets)
 			last->octets = join(s, last->octets, octets);
 			return;
 		}
-		/* All are the other side's: two of them become one. */
-		last = &plan->segment[--plan->segments];
-		last[-1].octets = join(s, last[-1].octets, last->octets);
+		make_room(s);
 	}
 	plan->segment[plan->segments++] = (struct segment){.octets = octets, .to = to};
+}
+
+void
+put_pace(struct session *s, enum smtp_side to, const struct pace *pace)
+{
+	struct plan *plan = s->plan;
+
+	if (plan->segments == SESSION_SEGMENTS || !can_be_put(s, to) || s->over)
+		return;
+	plan->segment[plan->segments++] = (struct segment){.octets = VIEW(""), .to = to, .pace = pace};
 }
 
 /* The unit leaves its direction: what of it went ahead is no longer ahead. */

@@ -200,7 +200,8 @@ reply_to_client(struct session *s, const struct passage *p, bool swallowed)
 		return VIEW_NONE;
 	if (p->reply != NULL)
 		return p->reply->octets;
-	if (p->dropped || ended)
+	/* What is left of it by `truncate` goes out, whatever comes behind. */
+	if (p->dropped || (ended && !p->truncated))
 		return VIEW_NONE;
 	return p->verdict.octets.at != NULL ? p->verdict.octets : p->unit.wire;
 }
@@ -235,6 +236,22 @@ mend_disagreement(struct session *s, uint8_t verb, uint16_t said, uint16_t told)
 	}
 }
 
+/* The client gets it so often more: out of step, on purpose. */
+static void
+tell_again(struct session *s, const struct passage *p, struct view reply)
+{
+	char *copies, *at;
+
+	if (p->repeat == 0 || reply.len == 0)
+		return;
+	at = copies = arena_take(s->config->arena, reply.len * p->repeat);
+	for (uint32_t i = 0; i < p->repeat; i++, at += reply.len) {
+		memcpy(at, reply.at, reply.len);
+		event_injected_reply(s, reply);
+	}
+	put_octets(s, SMTP_CLIENT, (struct view){copies, (size_t)(at - copies)});
+}
+
 void
 reply_settles(struct session *s, struct passage *p)
 {
@@ -243,11 +260,15 @@ reply_settles(struct session *s, struct passage *p)
 	struct smtp_reply told;
 	bool swallowed = is_swallowed(s, e);
 	struct view to_client = reply_to_client(s, p, swallowed);
-	bool changed = to_client.at != NULL && !view_equal(to_client, p->unit.wire);
-	struct smtp_fate fate = {.time_us = s->now_us, .forwarded = to_client.at != NULL};
+	bool cut = p->truncated && to_client.at != NULL && p->truncate_at < to_client.len;
+	bool changed = cut || (to_client.at != NULL && !view_equal(to_client, p->unit.wire));
+	/* Of what was cut off the client cannot know what it says: it is owed that for ever. */
+	struct smtp_fate fate = {.time_us = s->now_us, .forwarded = to_client.at != NULL && !cut};
 	uint8_t verb = e != NULL && e->kind == SMTP_COMMAND && !e->by_proxy ? e->verb : SMTP_VERB_UNKNOWN;
 
-	fate.owed = swallowed;
+	fate.owed = swallowed || cut;
+	if (cut)
+		to_client = view_first(to_client, p->truncate_at);
 	if (changed) {
 		put_changed(s, SMTP_SERVER, p->unit.wire, to_client);
 		smtp_reply_parse(to_client, &told);
@@ -259,7 +280,11 @@ reply_settles(struct session *s, struct passage *p)
 		take_unit(s, SMTP_SERVER, p->unit.wire);
 		told = *said;
 	}
-	reply_event(s, p, &told, changed, fate.forwarded);
+	reply_event(s, p, &told, changed, fate.forwarded || (cut && to_client.len > 0));
+	if (p->truncated)
+		direction_ends(s, SMTP_SERVER);
+	else
+		tell_again(s, p, to_client);
 	findings_tell(s, p, SMTP_SERVER);
 	client_told(s, swallowed && e->by_proxy ? NULL : e, fate.forwarded ? &told : NULL, said);
 	smtp_dialogue_settle(&s->dialogue, SMTP_SERVER, &fate);

@@ -239,6 +239,8 @@ next_unit(struct session *s, enum smtp_side from, struct passage *p, struct view
 {
 	struct direction *dir = &s->from[from];
 
+	if (dir->pending != NULL && dir->pending->in_turn)
+		dir->pending->resumed = !verdicts_wait_for(s, &dir->pending->passage);
 	if (dir->held || (dir->pending != NULL && !dir->pending->resumed))
 		return false;
 	if (dir->pending != NULL) {
@@ -246,7 +248,8 @@ next_unit(struct session *s, enum smtp_side from, struct passage *p, struct view
 		return true;
 	}
 	if (from == SMTP_CLIENT && verdicts_wait(s)) {
-		s->waited = s->waited || (rest.len > 0 && smtp_dialogue_client_is_owed(&s->dialogue));
+		if (s->waited == 0 && rest.len > 0 && smtp_dialogue_client_is_owed(&s->dialogue))
+			s->waited = s->greeted ? SMTP_MARK_PIPELINED : SMTP_MARK_EARLY;
 		return false;
 	}
 	memset(&p->verdict, 0, sizeof p->verdict);
@@ -259,10 +262,10 @@ next_unit(struct session *s, enum smtp_side from, struct passage *p, struct view
 	p->arrived_us = s->now_us;
 	if (from == SMTP_CLIENT)
 		wire_from_client(s, &p->unit);
-	if (from == SMTP_CLIENT && s->waited) {
+	if (from == SMTP_CLIENT && s->waited != 0) {
 		if (p->unit.type == SMTP_UNIT_COMMAND)
-			p->unit.marks |= SMTP_MARK_PIPELINED;
-		s->waited = false;
+			p->unit.marks |= s->waited;
+		s->waited = 0;
 	}
 	unit_arrives(s, from, p);
 	return true;
@@ -311,6 +314,10 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 		}
 		if (!steps_run(s, from, &p)) {
 			steps_pause(s, from, &p);
+			break;
+		}
+		if (from == SMTP_CLIENT && verdicts_wait_for(s, &p)) {
+			steps_wait(s, &p);
 			break;
 		}
 		if (p.held) {

@@ -52,6 +52,8 @@ struct segment {
 	enum smtp_side to;
 	uint64_t       wait_us;                 /* 0: at once; SEGMENT_FOREVER: nothing behind it goes out */
 	bool           resume;                  /* when the wait is over, call session_resume for the other side */
+	/* How fast these octets and all behind them go to that side, to the session's end or the next pace. */
+	const struct pace *pace;                /* borrowed as octets are; NULL: as before */
 };
 #define SEGMENT_FOREVER UINT64_MAX
 

@@ -58,24 +58,29 @@ struct passage {
 	size_t           step;                  /* the next to be done */
 	struct step     *reply;                 /* the step that answers it; NULL: none */
 	bool             dropped, held;
+	bool             truncated;             /* behind this many octets; its direction ends with it */
+	size_t           truncate_at;
+	uint32_t         repeat;                /* it goes on so often more */
 	bool             close[2], reset[2];    /* by enum smtp_side */
 	enum rules_place place;
 };
 
-/* A passage that a delay has stopped, with all that it borrows from the arena. */
+/* A passage that a delay has stopped, or a server that gets one command at a time; with all that it borrows. */
 struct pending {
 	struct pending *next;                   /* of those that are spent */
 	struct passage  passage;
 	struct arena   arena;
 	bool           resumed;
+	bool           in_turn;                 /* it waits until the server owes nothing, and for no time */
 };
 
 /* The octets of one side on their way to the other. */
 struct direction {
 	size_t          ahead;                  /* of the unused octets: put out already */
 	uint64_t        octets, opaque;         /* received and not thrown away; of these went by undecoded */
-	struct pending *pending;                /* a delay is running; NULL: none */
-	bool            held;                   /* by `hold`: nothing goes on any more */
+	struct pending *pending;                /* a unit waits; NULL: none */
+	bool            held;                   /* by `hold` or `truncate`: nothing goes on any more */
+	bool            truncated;              /* FIN is behind what it has put out: no octet may follow */
 	bool            blocked;                /* octets wait, maybe for what the other side says */
 	bool            interrupted;            /* octets wait until the other side has been fed */
 	bool            eof, ended;             /* nothing more comes from it; FIN was put towards the other side */
@@ -132,7 +137,7 @@ struct session {
 	uint8_t               server;           /* enum server_leg */
 	uint8_t               content_way;      /* enum content_way */
 	bool                  greeted, tls, closing, forced, over, first_reply;
-	bool                  waited;           /* the client's octets came while they could not be judged yet */
+	uint16_t              waited;           /* the client's octets came while they could not be judged yet: SMTP_MARK_ */
 	bool                  secret_rest;      /* wire.c: the rest of the client's cut line is secret */
 	bool                  opaque_known, opaque_tls; /* wire.c: what the client's undecoded octets are */
 	bool                  wire_quiet;       /* the capture ends, and not the streams */
@@ -162,6 +167,8 @@ void opening_goes_on(struct session *s, struct passage *p);
 void ending_goes_on(struct session *s);                 /* of a session that is closing */
 void ending_of_side(struct session *s, enum smtp_side from, bool stuck);        /* which may have said FIN */
 void ending_by_rule(struct session *s, const struct passage *p);        /* `close`, `reset` */
+/* `truncate`: behind what has been put out comes FIN, and nothing more goes that way. */
+void direction_ends(struct session *s, enum smtp_side from);
 
 /* notes.c */
 struct note *note_new(struct session *s);
@@ -184,17 +191,22 @@ void put_changed(struct session *s, enum smtp_side from, struct view wire, struc
 void take_unit(struct session *s, enum smtp_side from, struct view wire);
 void put_ahead(struct session *s, enum smtp_side from, struct view rest);
 void put_end(struct session *s, enum smtp_side to, enum ending ending);
+void put_pace(struct session *s, enum smtp_side to, const struct pace *pace);
 bool plan_has_room(const struct session *s);
 void octets_keep(struct kept_octets *kept, struct view octets);
 
 /* injections.c: commands of a rule's, for the server */
 void inject_server(struct session *s, const struct passage *p, struct view octets);
+/* The command that has just gone to the server goes again, so often. */
+void inject_copies(struct session *s, struct view line, uint32_t count);
 void injections_go_out(struct session *s);
 void injections_forget(struct session *s);
 
 /* steps.c */
 bool steps_run(struct session *s, enum smtp_side from, struct passage *p);
 void steps_pause(struct session *s, enum smtp_side from, struct passage *p);
+/* Its steps are done; it waits until verdicts_wait_for says no more. */
+void steps_wait(struct session *s, struct passage *p);
 
 /* commands.c, replies.c, contents.c: one unit each, up to its verdict; then behind it */
 void command_arrives(struct session *s, struct passage *p);
@@ -221,6 +233,8 @@ bool verdicts_answer(struct session *s, const struct smtp_command *command, stru
 struct view verdicts_change(struct session *s, const struct smtp_unit *unit);
 bool verdicts_hold_commands(struct session *s);
 bool verdicts_wait(struct session *s);
+bool verdicts_wait_for(struct session *s, const struct passage *p);
+bool verdicts_one_by_one(const struct session *s);
 void verdicts_content_end_answered(struct session *s, bool by_count);
 void verdicts_leave_server(struct session *s);
 void verdicts_lmtp_missing(struct session *s, struct smtp_exchange *e);

@@ -65,6 +65,19 @@ step_run(struct session *s, enum smtp_side from, struct passage *p, struct step 
 		else
 			inject_client(s, from, step->octets);
 		break;
+	case STEP_PACE:
+		if (step->which != STEP_SERVER)
+			put_pace(s, SMTP_CLIENT, &step->pace);
+		if (step->which != STEP_CLIENT)
+			put_pace(s, SMTP_SERVER, &step->pace);
+		break;
+	case STEP_TRUNCATE:
+		p->truncated = true;
+		p->truncate_at = step->number < SIZE_MAX ? (size_t)step->number : SIZE_MAX;
+		break;
+	case STEP_REPEAT:
+		p->repeat += (uint32_t)step->number;
+		break;
 	case STEP_LOG:
 		event_log(s, step);
 		break;
@@ -93,7 +106,8 @@ keep_verdict(struct pending *pending, struct passage *p)
 {
 	struct step *steps = arena_take(&pending->arena, p->verdict.step_count * sizeof *steps + 1);
 
-	memcpy(steps, p->verdict.steps, p->verdict.step_count * sizeof *steps);
+	if (p->verdict.step_count > 0)
+		memcpy(steps, p->verdict.steps, p->verdict.step_count * sizeof *steps);
 	for (size_t i = 0; i < p->verdict.step_count; i++) {
 		if (steps[i].octets.at != NULL)
 			steps[i].octets = arena_copy(&pending->arena, steps[i].octets);
@@ -105,12 +119,9 @@ keep_verdict(struct pending *pending, struct passage *p)
 		p->verdict.octets = arena_copy(&pending->arena, p->verdict.octets);
 }
 
-void
-steps_pause(struct session *s, enum smtp_side from, struct passage *p)
+static void
+keep_passage(struct direction *dir, struct passage *p)
 {
-	struct direction *dir = &s->from[from];
-	struct plan *plan = s->plan;
-
 	if (dir->pending == NULL) {
 		dir->pending = calloc(1, sizeof *dir->pending);
 		if (dir->pending == NULL)
@@ -119,7 +130,22 @@ steps_pause(struct session *s, enum smtp_side from, struct passage *p)
 		keep_verdict(dir->pending, p);
 	}
 	dir->pending->passage = *p;
-	dir->pending->resumed = false;
+	dir->pending->resumed = dir->pending->in_turn = false;
+}
+
+void
+steps_wait(struct session *s, struct passage *p)
+{
+	keep_passage(&s->from[SMTP_CLIENT], p);
+	s->from[SMTP_CLIENT].pending->in_turn = true;
+}
+
+void
+steps_pause(struct session *s, enum smtp_side from, struct passage *p)
+{
+	struct plan *plan = s->plan;
+
+	keep_passage(&s->from[from], p);
 	plan->segment[plan->segments++] = (struct segment){.octets = VIEW(""), .to = smtp_other_side(from),
 	    .wait_us = p->verdict.steps[p->step - 1].delay_us, .resume = true};
 }

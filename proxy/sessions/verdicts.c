@@ -125,25 +125,59 @@ server_is_to_greet(struct session *s)
 	return e != NULL && e->kind == SMTP_GREETING && e->by_proxy;
 }
 
+/* A delay at `connect` is running. */
+static bool
+opening_is_undecided(const struct session *s)
+{
+	const struct pending *pending = s->from[SMTP_SERVER].pending;
+
+	return pending != NULL && pending->passage.place == RULES_AT_CONNECT;
+}
+
 /* Whether commands must be whole before they go on, although no rule stands on them. */
 bool
 verdicts_hold_commands(struct session *s)
 {
-	return s->keywords[SMTP_CLIENT] != s->keywords[SMTP_SERVER] || server_is_to_greet(s);
+	return s->keywords[SMTP_CLIENT] != s->keywords[SMTP_SERVER] || server_is_to_greet(s) || opening_is_undecided(s);
+}
+
+/* PIPELINING was hidden, or offered for a server that lacks it: it gets one command at a time. */
+bool
+verdicts_one_by_one(const struct session *s)
+{
+	return smtp_keyword_in(s->keywords[SMTP_SERVER] ^ s->keywords[SMTP_CLIENT], SMTP_KEYWORD_PIPELINING) &&
+	    s->server == SERVER_OPEN && !s->from[SMTP_SERVER].eof;
+}
+
+/* Something is on its way that must be answered before the next command may go. */
+static bool
+is_occupied(struct session *s)
+{
+	return verdicts_one_by_one(s) && (s->injections.len > 0 || smtp_dialogue_server_owes(&s->dialogue));
 }
 
 /*
- * PIPELINING was hidden, or offered for a server that lacks it: it gets one command at a time.
- * And it is not talked to before it has greeted (RFC 5321 4.3.1), although the client was.
+ * Whether no unit of the client's may be taken up yet. The server is not talked to before it has
+ * greeted (RFC 5321 4.3.1), although the client was; nor is anything said for it before the rules at
+ * `connect` have decided whether there will be one.
  */
 bool
 verdicts_wait(struct session *s)
 {
-	smtp_keyword_set differ = s->keywords[SMTP_SERVER] ^ s->keywords[SMTP_CLIENT];
-	bool one_by_one = smtp_keyword_in(differ, SMTP_KEYWORD_PIPELINING) && smtp_dialogue_server_owes(&s->dialogue);
+	bool unheard = server_is_to_greet(s) && s->server == SERVER_OPEN && !s->from[SMTP_SERVER].eof;
 
-	return (one_by_one || server_is_to_greet(s)) && s->server == SERVER_OPEN && !s->from[SMTP_SERVER].eof &&
+	if (opening_is_undecided(s))
+		return true;
+	/* The rest of a line is no command: without it the server cannot answer. */
+	return (unheard || (is_occupied(s) && smtp_dialogue_between_commands(&s->dialogue))) &&
 	    smtp_dialogue_place(&s->dialogue, SMTP_CLIENT, NULL) == SMTP_COMMANDS;
+}
+
+/* Whether this command must wait, for its rule has sent the server others in front of it. */
+bool
+verdicts_wait_for(struct session *s, const struct passage *p)
+{
+	return p->unit.type == SMTP_UNIT_COMMAND && !p->dropped && p->reply == NULL && !p->held && is_occupied(s);
 }
 
 /* The server's connection is closed inside the content: it discards the message (RFC 5321 4.1.1.4). */

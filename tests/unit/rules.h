@@ -110,18 +110,28 @@ say_octets(struct trial *t, struct view octets)
 static inline void
 say_step(struct trial *t, const struct step *step)
 {
-	static const char *const names[] = {"delay", "hold", "reply", "drop", "close", "reset", "inject", "change",
-	    "log", "note"};
+	static const char *const names[] = {"delay", "hold", "reply", "drop", "close", "reset", "inject", "pace",
+	    "truncate", "repeat", "change", "log", "note"};
 	static const char *const sides[] = {" both", " client", " server"};
-	char number[40];
+	char number[60];
 
 	say(t, t->said[0] != '\0' ? "; " : "");
 	say(t, names[step->type]);
-	if (step->type == STEP_CLOSE || step->type == STEP_RESET || step->type == STEP_INJECT)
+	if (step->type == STEP_CLOSE || step->type == STEP_RESET || step->type == STEP_INJECT ||
+	    step->type == STEP_PACE)
 		say(t, sides[step->which]);
 	if (step->type == STEP_DELAY || step->type == STEP_REPLY) {
 		snprintf(number, sizeof number, " %llu%s", step->type == STEP_DELAY ?
 		    (unsigned long long)step->delay_us : step->code, step->raw ? " raw" : "");
+		say(t, number);
+	}
+	if (step->type == STEP_TRUNCATE || step->type == STEP_REPEAT) {
+		snprintf(number, sizeof number, " %llu", (unsigned long long)step->number);
+		say(t, number);
+	}
+	if (step->type == STEP_PACE) {
+		snprintf(number, sizeof number, " %llu/%llu%s", (unsigned long long)step->pace.octets,
+		    (unsigned long long)step->pace.period_us, step->pace.spread ? " spread" : "");
 		say(t, number);
 	}
 	if (step->octets.at != NULL)

@@ -48,7 +48,7 @@ arrived(void)
 static struct segment
 segment(const char *octets, uint64_t wait_us, bool resume)
 {
-	return (struct segment){view_of(octets), SMTP_CLIENT, wait_us, resume};
+	return (struct segment){view_of(octets), SMTP_CLIENT, wait_us, resume, NULL};
 }
 
 static void
@@ -174,7 +174,7 @@ START_TEST(what_the_socket_refuses_is_kept_in_order)
 
 				state = state * 6364136223846793005u + 1442695040888963407u;
 				len = (state >> 33) % 1000;
-				s[i] = (struct segment){{block + at, len}, SMTP_CLIENT, 0, false};
+				s[i] = (struct segment){{block + at, len}, SMTP_CLIENT, 0, false, NULL};
 				at += len;
 			}
 			written += at;
@@ -199,6 +199,128 @@ START_TEST(what_the_socket_refuses_is_kept_in_order)
 	ck_assert_uint_eq(read_so_far, written);
 	ck_assert_uint_eq(outlet.size, 0);
 	ck_assert(!outlet.full);
+}
+END_TEST
+
+static void
+put_paced(const char *octets, const struct pace *pace, uint64_t now_us)
+{
+	struct segment s = segment(octets, 0, false);
+
+	s.pace = pace;
+	ck_assert_int_eq(outlet_put(&outlet, near_end, SMTP_CLIENT, &s, 1, now_us, &resumed), 0);
+}
+
+START_TEST(dribbled_octets_go_in_groups_a_period_apart)
+{
+	const struct pace pace = {.octets = 3, .period_us = 1000};
+
+	put("as before ", 0, false, 1);
+	put_paced("abcdefgh", &pace, 5000);
+	ck_assert_str_eq(arrived(), "as before abc");
+	ck_assert_uint_eq(outlet_wake_at(&outlet), 6000);
+	flush(5999);
+	ck_assert_str_eq(arrived(), "");
+	flush(6100);            /* served late: the next is counted from when it was due */
+	ck_assert_str_eq(arrived(), "def");
+	ck_assert_uint_eq(outlet_wake_at(&outlet), 7000);
+	put("i", 0, false, 6500);
+	flush(7000);
+	ck_assert_str_eq(arrived(), "ghi");
+	ck_assert(outlet_is_empty(&outlet));
+	ck_assert_uint_eq(outlet_wake_at(&outlet), 0);
+	put("jk", 0, false, 7500);
+	ck_assert_str_eq(arrived(), "");
+	flush(8000);
+	ck_assert_str_eq(arrived(), "jk");
+	/* Who was idle for longer begins anew. */
+	put("lm", 0, false, 9700);
+	ck_assert_str_eq(arrived(), "lm");
+	put("n", 0, false, 9800);
+	ck_assert_uint_eq(outlet_wake_at(&outlet), 10700);
+}
+END_TEST
+
+START_TEST(a_timer_that_is_very_late_does_not_make_two_groups_one)
+{
+	const struct pace pace = {.octets = 1, .period_us = 1000};
+
+	put_paced("abc", &pace, 0);
+	flush(50000);
+	ck_assert_str_eq(arrived(), "ab");
+	ck_assert_uint_eq(outlet_wake_at(&outlet), 51000);
+}
+END_TEST
+
+/* However long the octets are, and whenever the timer is served: the last one is there when the line has carried it. */
+START_TEST(a_throttled_stream_takes_as_long_as_its_line)
+{
+	static const struct { uint64_t rate; size_t octets; } lines[] = {
+	    {1, 5}, {7, 100}, {333, 1000}, {1000, 3000}, {10240, 100000}, {999983, 1000000}, {20 << 20, 1 << 20}};
+	struct pace pace = {.octets = lines[_i].rate, .period_us = 1000000, .spread = true};
+	uint64_t start = 123456789, now = start, last = start, due;
+	uint64_t expected = (uint64_t)lines[_i].octets * 1000000 / lines[_i].rate;
+	char *octets = malloc(lines[_i].octets + 1), got[65536];
+	size_t read_so_far = 0;
+
+	memset(octets, 'x', lines[_i].octets);
+	octets[lines[_i].octets] = '\0';
+	put_paced(octets, &pace, now);
+	for (unsigned n = 0; !outlet_is_empty(&outlet); n++) {
+		if ((due = outlet_wake_at(&outlet)) > now)
+			now = due + n % 7 * 300;        /* as late as timers are */
+		flush(now);
+		for (ssize_t len; (len = read(far_end, got, sizeof got)) > 0;) {
+			read_so_far += (size_t)len;
+			last = now;
+			/* Never before their time. */
+			ck_assert_uint_le(read_so_far, (now - start) * lines[_i].rate / 1000000 + 1 + lines[_i].rate / 1000000);
+		}
+	}
+	ck_assert_uint_eq(read_so_far, lines[_i].octets);
+	ck_assert_uint_ge(last - start, expected);
+	ck_assert_uint_le(last - start, expected + 2000);
+	free(octets);
+}
+END_TEST
+
+START_TEST(a_pace_begins_behind_what_waits_in_front_of_it)
+{
+	const struct pace pace = {.octets = 1, .period_us = 1000}, other = {.octets = 4, .period_us = 500};
+
+	put("", 1000, true, 1);
+	put_paced("ab", &pace, 2);
+	put_paced("cdefgh", &other, 3);
+	put("", 700, false, 4);
+	put("i", 0, false, 5);
+	flush(1001);
+	ck_assert_uint_eq(resumed, 1);
+	ck_assert_str_eq(arrived(), "a");
+	flush(2001);
+	ck_assert_str_eq(arrived(), "bcdef");   /* and another one begins at once */
+	ck_assert_uint_eq(outlet_wake_at(&outlet), 2501);
+	flush(2501);
+	ck_assert_str_eq(arrived(), "gh");
+	ck_assert_uint_eq(outlet_wake_at(&outlet), 3201);
+	flush(3201);
+	ck_assert_str_eq(arrived(), "i");
+}
+END_TEST
+
+START_TEST(not_connected_no_pace_begins)
+{
+	const struct pace pace = {.octets = 2, .period_us = 1000};
+	struct segment s = segment("abc", 0, false);
+
+	s.pace = &pace;
+	ck_assert_int_eq(outlet_put(&outlet, -1, SMTP_CLIENT, &s, 1, 1, &resumed), 0);
+	ck_assert_uint_eq(outlet_wake_at(&outlet), 0);
+	flush(9000);
+	ck_assert_str_eq(arrived(), "ab");
+	ck_assert_uint_eq(outlet_wake_at(&outlet), 10000);
+	ck_assert_uint_eq(outlet_clear(&outlet), 0);
+	put("as fast as can be", 0, false, 9001);
+	ck_assert_str_eq(arrived(), "as fast as can be");
 }
 END_TEST
 
@@ -228,6 +350,11 @@ main(void)
 	tcase_add_test(tcase, not_connected_all_is_kept_and_no_clock_runs);
 	tcase_add_test(tcase, clearing_says_who_waited);
 	tcase_add_test(tcase, what_the_socket_refuses_is_kept_in_order);
+	tcase_add_test(tcase, dribbled_octets_go_in_groups_a_period_apart);
+	tcase_add_test(tcase, a_timer_that_is_very_late_does_not_make_two_groups_one);
+	tcase_add_loop_test(tcase, a_throttled_stream_takes_as_long_as_its_line, 0, 7);
+	tcase_add_test(tcase, a_pace_begins_behind_what_waits_in_front_of_it);
+	tcase_add_test(tcase, not_connected_no_pace_begins);
 	tcase_add_test(tcase, a_closed_socket_is_told_by_its_errno);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);

@@ -49,7 +49,7 @@ plan_clear(struct plan *plan)
 static void
 plan_put(struct plan *plan, enum smtp_side to, struct view octets, uint64_t wait_us, bool resume)
 {
-	plan->segment[plan->segments++] = (struct segment){octets, to, wait_us, resume};
+	plan->segment[plan->segments++] = (struct segment){octets, to, wait_us, resume, NULL};
 }
 
 static void

@@ -188,7 +188,10 @@ START_TEST(the_manual_has_all_names)
 	for (size_t i = 0; i < ACTION_COUNT; i++)
 		found_add(language_actions[i].there ? &there : &later, language_actions[i].name.at,
 		    language_actions[i].name.len);
-	found_add(&later, "replace", 7);        /* on CONTENT */
+	/* On CONTENT. */
+	found_add(&later, "replace", 7);
+	found_add(&later, "truncate", 8);
+	found_add(&later, "corrupt", 7);
 	for (size_t i = 0; i < DOSE_COUNT; i++)
 		found_add(&doses, language_doses[i].at, language_doses[i].len);
 	for (size_t i = 0; i < SCOPE_COUNT; i++)
@@ -247,7 +250,8 @@ START_TEST(the_manual_says_where_actions_stand)
 
 			cell = strstr(cell, " Ta ") + 4;
 			said = place == RULES_AT_REPLY && stands == ON_EHLO_REPLY ? "to EHLO, LHLO" :
-			    type == ACTION_REPLACE && place == RULES_AT_CONTENT ? "later" : stands & 1u << place ? "yes" : "-";
+			    (type == ACTION_REPLACE || type == ACTION_TRUNCATE || type == ACTION_CORRUPT) &&
+			    place == RULES_AT_CONTENT ? "later" : stands & 1u << place ? "yes" : "-";
 			ck_assert_msg(strncmp(cell, said, strlen(said)) == 0, "%s on %s: the code says %s",
 			    language_actions[type].name.at, language_places[place].at, said);
 		}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "proxy/outputs/json.h"
+#include "proxy/relay/pacer.h"
 #include "proxy/sessions/session.h"
 
 #define SERVER      "192.0.2.25:25"
@@ -20,6 +21,8 @@ struct piece {
 	struct view   octets;           /* behind the piece itself */
 	uint64_t      wait_us, due_us;  /* due_us 0: not yet first in line */
 	bool          resume;
+	bool          paces;
+	struct pace   pace;             /* paces: from here on */
 };
 
 /* One of the two ends, and what the relay has of it. */
@@ -30,6 +33,7 @@ struct leg {
 	struct buffer got;              /* what this end has received */
 	size_t        expected;         /* octets that it should have by now */
 	struct piece *first, **last;
+	struct pacer  pacer;            /* of octets of no pace: not in use */
 	enum transcript_ending leaves, got_end, expected_end;
 	bool          left;             /* the session was told that it leaves */
 	enum ending   end;              /* behind the pieces */
@@ -137,7 +141,7 @@ leg_push(struct leg *leg, const struct segment *segment)
 	if (segment->octets.len > 0)
 		memcpy(piece + 1, segment->octets.at, segment->octets.len);
 	*piece = (struct piece){NULL, {(char *)(piece + 1), segment->octets.len}, segment->wait_us, 0,
-	    segment->resume};
+	    segment->resume, segment->pace != NULL, segment->pace != NULL ? *segment->pace : (struct pace){0}};
 	*leg->last = piece;
 	leg->last = &piece->next;
 }
@@ -202,6 +206,38 @@ leg_offer(struct player *p, enum smtp_side from)
 	plan_apply(p, from);
 }
 
+/* Of the piece in front all goes but what its pace holds back. */
+static bool
+pace_lets_go(struct leg *leg, uint64_t now_us)
+{
+	struct piece *piece = leg->first;
+	size_t in_line = 0, went;
+
+	if (piece->paces)
+		pacer_set(&leg->pacer, &piece->pace);
+	piece->paces = false;
+	if (leg->pacer.pace.octets == 0)
+		return true;
+	while (piece->octets.len > 0) {
+		in_line = 0;
+		for (struct piece *next = piece; next != NULL; next = next->next) {
+			if (next != piece && (next->wait_us != 0 || next->resume || next->paces))
+				break;
+			in_line += next->octets.len;
+		}
+		went = pacer_allows(&leg->pacer, in_line, now_us);
+		piece->due_us = leg->pacer.due_us;
+		if (went == 0)
+			return false;
+		if (went > piece->octets.len)
+			went = piece->octets.len;
+		buffer_put(&leg->got, view_first(piece->octets, went));
+		piece->octets = view_from(piece->octets, went);
+		pacer_went(&leg->pacer, went, in_line - went, now_us);
+	}
+	return true;
+}
+
 /* Puts out what may go out by now. */
 static void
 leg_flush(struct player *p, enum smtp_side to)
@@ -215,7 +251,7 @@ leg_flush(struct player *p, enum smtp_side to)
 			return;
 		if (piece->due_us == 0)
 			piece->due_us = p->now_us + piece->wait_us;
-		if (p->now_us < piece->due_us)
+		if (p->now_us < piece->due_us || !pace_lets_go(leg, p->now_us))
 			return;
 		buffer_put(&leg->got, piece->octets);
 		leg->first = piece->next;
