@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where message content ends. The one place that knows the end of data: CRLF.CRLF, nothing
- * shorter, however the octets are cut. Looked for by line ends, not octet by octet.
+ * shorter, however the octets are cut. What is odd about its octets is found on the same way.
  */
 #include "decoders/smtp/content.h"
 
-#include "decoders/smtp/line.h"
+#include "decoders/smtp/scan.h"
 
 /* What stands before the next octet; LINE_START is 0 for the caller of smtp_content_unstuff. */
 enum {
@@ -37,29 +37,15 @@ smtp_content_gap(struct smtp_content *c, uint64_t octets)
 		c->left -= octets < c->left ? octets : c->left;
 }
 
-/* Counts a stretch and says what stands behind it. */
-static unsigned
-take(struct smtp_content *c, struct view stretch)
+/* A chunk, or what is here of it. */
+static void
+take_chunk(struct smtp_content *c, struct view stretch, struct smtp_scan *scan)
 {
-	bool     after_cr = c->state == AFTER_CR;
-	unsigned marks;
-
-	if (stretch.len == 0)
-		return 0;
-	c->wire += stretch.len;
-	/* A chunk may begin with the LF whose CR ended the one before it. */
-	if (c->state == CHUNK_START && *stretch.at == '\n')
-		after_cr = true;
-	marks = smtp_stretch_marks(stretch, &after_cr);
-	if (after_cr)
-		c->state = AFTER_CR;
-	else if (stretch.at[stretch.len - 1] != '\n')
-		c->state = IN_LINE;
-	else if (stretch.len > 1)
-		c->state = stretch.at[stretch.len - 2] == '\r' ? LINE_START : IN_LINE;
-	else
-		c->state = c->state == AFTER_CR ? LINE_START : IN_LINE;
-	return marks;
+	/* It may begin with the LF whose CR ended the one before it. */
+	scan->after_cr = c->state == AFTER_CR || (c->state == CHUNK_START && stretch.len > 0 && *stretch.at == '\n');
+	smtp_scan(scan, stretch.at, stretch.len, true);
+	if (stretch.len > 0)
+		c->state = scan->after_cr ? AFTER_CR : IN_LINE;
 }
 
 /* The length of the end of data that a line begins with; *held: it may yet become one. */
@@ -79,33 +65,29 @@ size_t
 smtp_content_feed(struct smtp_content *c, const char *octets, size_t len, size_t *end,
     unsigned *marks)
 {
-	const char *lf;
-	size_t      at = 0;
-	bool        line_start = c->state == LINE_START, held;
+	struct smtp_scan scan = {.after_cr = c->state == AFTER_CR, .line_start = c->state == LINE_START};
+	size_t           at = 0;
+	bool             held = false;
 
 	*end = 0;
 	if (c->by_count) {
 		at = len < c->left ? len : (size_t)c->left;
 		c->left -= at;
-		*marks = take(c, (struct view){octets, at});
-		return at;
-	}
-	while (at < len) {
-		if (line_start && octets[at] == '.') {
+		take_chunk(c, (struct view){octets, at}, &scan);
+	} else {
+		while ((at += smtp_scan(&scan, octets + at, len - at, false)) < len) {
 			*end = end_of_data(octets + at, len - at, &held);
 			if (held || *end > 0)
 				break;
 			c->stuffed++;
+			scan.line_start = false;
+			at++;           /* a dot is nothing odd */
 		}
-		lf = memchr(octets + at, '\n', len - at);
-		if (lf == NULL) {
-			at = len;
-			break;
-		}
-		at = (size_t)(lf - octets) + 1;
-		line_start = at > 1 ? octets[at - 2] == '\r' : c->state == AFTER_CR;
+		c->state = scan.after_cr ? AFTER_CR : scan.line_start ? LINE_START : IN_LINE;
 	}
-	*marks = take(c, (struct view){octets, at});
+	c->wire += at;
+	c->lines += scan.lines;
+	*marks = scan.marks;
 	return at;
 }
 

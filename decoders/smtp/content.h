@@ -14,6 +14,7 @@ struct smtp_content {
 	uint64_t left;          /* chunk: octets still to come */
 	uint64_t wire;          /* octets of it that were framed, as sent */
 	uint64_t stuffed;       /* of those, dots that transparency added */
+	uint64_t lines;         /* LFs in them */
 	uint8_t  state;         /* content.c: what stands before the next octet */
 	bool     by_count;      /* BDAT */
 	bool     last;          /* BDAT ... LAST */

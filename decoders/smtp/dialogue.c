@@ -75,6 +75,8 @@ smtp_exchange_first_owed(struct smtp_dialogue *d, enum smtp_side column)
 	uint64_t oldest = d->queue.last_serial - d->queue.count + 1;
 	struct smtp_exchange *e;
 
+	if (d->queue.count == 0)
+		return NULL;
 	if (d->first_owed[column] < oldest)
 		d->first_owed[column] = oldest;
 	while ((e = smtp_queue_find(&d->queue, d->first_owed[column])) != NULL) {
@@ -95,6 +97,8 @@ drop_finished(struct smtp_dialogue *d)
 	while ((e = smtp_queue_nth(&d->queue, 0)) != NULL && e->client_is_owed == 0 && e->server_owes == 0 &&
 	    !e->chunk_open)
 		leave(d);
+	if (e == NULL)
+		return;
 	/* Whoever looks at an exchange sees its counts as soon as they can be known. */
 	smtp_exchange_first_owed(d, SMTP_CLIENT);
 	smtp_exchange_first_owed(d, SMTP_SERVER);

@@ -67,6 +67,7 @@ struct smtp_unit {
 	 */
 	struct smtp_exchange *of;
 	bool                last;       /* REST: the cut line or reply is over */
+	uint32_t            lines;      /* CONTENT: LFs in it */
 	uint32_t            missing;    /* RESYNC: how many replies are missing in front of it */
 	union {
 		struct smtp_command command;    /* COMMAND */

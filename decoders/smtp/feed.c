@@ -25,6 +25,7 @@ unit_begin(struct smtp_stream *stream, enum smtp_unit_type type, const char *oct
 	unit->marks = 0;
 	unit->of = NULL;
 	unit->last = false;
+	unit->lines = 0;
 	unit->missing = 0;
 }
 
@@ -171,6 +172,7 @@ feed_content(struct smtp_dialogue *d, const char *octets, size_t len, struct smt
 	size_t end = 0, stretch = 0;
 	unsigned marks = 0;
 	bool over = d->content.by_count && d->content.left == 0;
+	uint64_t lines = d->content.lines;
 
 	if (!over && len > 0)
 		stretch = smtp_content_feed(&d->content, octets, len, &end, &marks);
@@ -181,6 +183,7 @@ feed_content(struct smtp_dialogue *d, const char *octets, size_t len, struct smt
 	else
 		return false;
 	unit->marks = marks;
+	unit->lines = (uint32_t)(d->content.lines - lines);
 	unit->of = smtp_queue_find(&d->queue, d->content_of);
 	return unit_done(stream, unit);
 }

@@ -133,7 +133,7 @@ content_arrives(struct session *s, struct passage *p)
 		judge_end(s, p);
 		return;
 	}
-	transaction_content(t, p->unit.wire, !framing->by_count);
+	transaction_content(t, p->unit.wire, p->unit.lines, !framing->by_count);
 	before = t->octets;
 	t->octets = framing->by_count ? t->octets + p->unit.wire.len : framing->wire - framing->stuffed;
 	if (s->content_way == CONTENT_SWALLOWED)

@@ -178,23 +178,10 @@ keep_header(struct transaction *t, struct view wire, bool by_data)
 		t->header_done = true;
 }
 
-static uint64_t
-count_lines(struct view wire)
-{
-	uint64_t lines = 0;
-	const char *at = wire.at, *end = wire.at + wire.len;
-
-	while (at < end && (at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
-		lines++;
-		at++;
-	}
-	return lines;
-}
-
 void
-transaction_content(struct transaction *t, struct view wire, bool by_data)
+transaction_content(struct transaction *t, struct view wire, uint32_t lines, bool by_data)
 {
 	if (!t->header_done && wire.len > 0)
 		keep_header(t, wire, by_data);
-	t->lines += count_lines(wire);
+	t->lines += lines;
 }

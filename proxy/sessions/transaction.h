@@ -72,6 +72,6 @@ struct recipient *transaction_next_final(struct transaction *t, enum transaction
 struct recipient *transaction_peek_final(struct transaction *t, enum transaction_column column);
 
 /* Takes a stretch of content into header, counts octets and lines. wire: by DATA, dots doubled. */
-void transaction_content(struct transaction *t, struct view wire, bool by_data);
+void transaction_content(struct transaction *t, struct view wire, uint32_t lines, bool by_data);
 
 #endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * 64 octets become five words, a bit an octet: where there is LF, CR, dot, NUL, 8 bits. What
+ * stands behind what is then a shift, whatever the octets are: nothing here branches by line.
+ */
+#include "decoders/smtp/scan.h"
+
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "decoders/smtp/line.h"
+
+#define STEP 64
+
+struct found {
+	uint64_t lf, cr, dot, nul, high;
+};
+
+#ifdef __SSE2__
+
+static inline uint64_t
+equal(const __m128i *at, char octet)
+{
+	__m128i wanted = _mm_set1_epi8(octet);
+	uint64_t bits = 0;
+
+	for (int i = 0; i < 4; i++)
+		bits |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(at[i], wanted)) << 16 * i;
+	return bits;
+}
+
+static inline struct found
+look(const char *octets)
+{
+	__m128i at[4];
+	struct found found = {0};
+
+	for (int i = 0; i < 4; i++) {
+		at[i] = _mm_loadu_si128((const __m128i *)(const void *)(octets + 16 * i));
+		found.high |= (uint64_t)(uint32_t)_mm_movemask_epi8(at[i]) << 16 * i;
+	}
+	found.lf = equal(at, '\n');
+	found.cr = equal(at, '\r');
+	found.dot = equal(at, '.');
+	found.nul = equal(at, 0);
+	return found;
+}
+
+#else
+
+static struct found
+look(const char *octets)
+{
+	struct found found = {0};
+
+	for (int i = 0; i < STEP; i++) {
+		unsigned char c = (unsigned char)octets[i];
+
+		found.lf |= (uint64_t)(c == '\n') << i;
+		found.cr |= (uint64_t)(c == '\r') << i;
+		found.dot |= (uint64_t)(c == '.') << i;
+		found.nul |= (uint64_t)(c == 0) << i;
+		found.high |= (uint64_t)(c >= 0x80) << i;
+	}
+	return found;
+}
+
+#endif
+
+/* The next len octets, STEP at most. Returns how many were scanned: less in front of a dot. */
+static inline size_t
+step(struct smtp_scan *scan, struct found found, size_t len, bool past_dots)
+{
+	uint64_t these = len < STEP ? (UINT64_C(1) << len) - 1 : UINT64_MAX;
+	uint64_t behind_cr = found.cr << 1 | scan->after_cr;
+	uint64_t behind_crlf = (found.lf & behind_cr) << 1 | scan->line_start;
+	uint64_t stop = past_dots ? 0 : behind_crlf & found.dot & these;
+
+	if (stop != 0) {
+		len = (size_t)__builtin_ctzll(stop);
+		these = (UINT64_C(1) << len) - 1;
+		if (len == 0)
+			return 0;
+	}
+	if ((found.lf & ~behind_cr & these) != 0)
+		scan->marks |= SMTP_MARK_BARE_LF;
+	if ((behind_cr & ~found.lf & these) != 0)
+		scan->marks |= SMTP_MARK_BARE_CR;
+	if ((found.nul & these) != 0)
+		scan->marks |= SMTP_MARK_NUL;
+	if ((found.high & these) != 0)
+		scan->marks |= SMTP_MARK_EIGHT_BIT;
+	scan->lines += (unsigned)__builtin_popcountll(found.lf & these);
+	scan->after_cr = found.cr >> (len - 1) & 1;
+	scan->line_start = (found.lf & behind_cr) >> (len - 1) & 1;
+	return len;
+}
+
+size_t
+smtp_scan(struct smtp_scan *scan, const char *octets, size_t len, bool past_dots)
+{
+	char rest[STEP] = {0};
+	size_t at = 0, scanned;
+
+	while (len - at >= STEP) {
+		scanned = step(scan, look(octets + at), STEP, past_dots);
+		at += scanned;
+		if (scanned < STEP)
+			return at;
+	}
+	if (at == len)
+		return at;
+	memcpy(rest, octets + at, len - at);
+	return at + step(scan, look(rest), len - at, past_dots);
+}
