@@ -135,5 +135,7 @@ rules_run_clear(struct rules_run *run, uint64_t session)
 void
 rules_run_heard(struct rules_run *run, struct view line)
 {
+	if (run->rules->count == 0)
+		return;         /* nobody will ask */
 	run->history = siphash(run->history, 0, line);
 }
