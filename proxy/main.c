@@ -26,6 +26,8 @@ run(const struct options *options)
 		return decode_command(options);
 	case COMMAND_WATCH:
 		return watch_command(options);
+	case COMMAND_CTL:
+		return ctl_command(options);
 	default:
 		abort();        /* options_read lets no other pass */
 	}

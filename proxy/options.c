@@ -43,7 +43,16 @@ static const struct options_command_entry commands[COMMAND_COUNT] = {
 	"the SMTP sessions on an interface, passively",
 	"Captures packets and shows SMTP sessions as they go on. Without a filter the ports 25, 465, 587 and\n"
 	"2525 are watched, and those of --port. Needs the right to capture: root, or CAP_NET_RAW.\n"},
-    [COMMAND_CTL] = {"ctl", .there = false},
+    [COMMAND_CTL] = {"ctl", true, "[-f FORMAT] SOCKET WORD...", 2, 65535, NULL, "speak to a running proxy",
+	"SOCKET is what the proxy was given with --control. WORD is one of these:\n"
+	"  rules         each rule: whether it is enabled, and what it came to so far\n"
+	"  enable NAME   the rule is asked again\n"
+	"  disable NAME  the rule is not asked any more\n"
+	"  fire NAME     the rule acts once, at its next match, whatever its dose\n"
+	"  sessions      those that go on\n"
+	"  close N       ends session N\n"
+	"  stats         what was counted so far\n"
+	"They act at once, on sessions that go on too.\n"},
 };
 
 #define P           (1u << COMMAND_PROXY)
@@ -53,7 +62,7 @@ static const struct options_command_entry commands[COMMAND_COUNT] = {
 #define D           (1u << COMMAND_DECODE)
 #define W           (1u << COMMAND_WATCH)
 #define T           (1u << COMMAND_CTL)
-#define ANY         (P | K | C | E | D | W | (1u << COMMAND_HELP))
+#define ANY         (P | K | C | E | D | W | T | (1u << COMMAND_HELP))
 #define FIELD(name) offsetof(struct options, name)
 
 /* clang-format off */
@@ -66,7 +75,7 @@ static const struct options_entry table[] = {
 	.meaning = "rule file; several are read in order"},
     {0,   "seed",            "N",        P | D | W, 0, OPTION_SEED,     FIELD(seed), 0, 0, UINT64_MAX,
 	.meaning = "what chance is made from; a random one is printed"},
-    {'f', "format",          "FORMAT",   P | D | W, 0, OPTION_FORMAT,   FIELD(format),
+    {'f', "format",          "FORMAT",   P | D | W | T, 0, OPTION_FORMAT,   FIELD(format),
 	.meaning = "text or json (default: text)"},
     {'o', "output",          "FILE",     P | D | W, 0, OPTION_TEXT,     FIELD(output),
 	.meaning = "append events to FILE; reopened on SIGUSR1 (default: standard output)"},
@@ -100,6 +109,8 @@ static const struct options_entry table[] = {
 	.meaning = "keep each message, in a Maildir"},
     {0,   "pcap",            "FILE",     P | D, 0,     OPTION_TEXT,     FIELD(pcap),
 	.meaning = "the sessions as a capture, credentials masked; '-' is standard output"},
+    {0,   "control",         "PATH",     P,     0,     OPTION_TEXT,     FIELD(control),
+	.meaning = "a unix socket, for its owner alone, through which ctl speaks to the proxy"},
     {'q', "quiet",           NULL,       P | K | C | D | W, 0, OPTION_COUNT, FIELD(quiet),
 	.meaning = "less on standard error"},
     {'v', "verbose",         NULL,       P | K | C | D | W, 0, OPTION_COUNT, FIELD(verbose),
@@ -164,7 +175,6 @@ static const struct options_entry table[] = {
     {0, "workers",         "N",         .later = P | D},
     {0, "metrics",         "ADDR:PORT", .later = P | W},
     {0, "web",             "ADDR:PORT", .later = P | W},
-    {0, "control",         "PATH",      .later = P},
     {0, "on-output-full",  "MODE",      .later = P | D | W},
 };
 /* clang-format on */

@@ -34,6 +34,7 @@ struct options {
 	enum options_format format;
 	const char *output;                     /* -o; NULL: stdout */
 	const char *json;                       /* --json; NULL: none */
+	const char *control;                    /* proxy: a socket for ctl; NULL: none */
 	const char *save_messages;              /* NULL: none */
 	const char *pcap;                       /* proxy, decode: a capture to be written; NULL: none */
 	const char *interface;                  /* watch; NULL: not given */
@@ -50,7 +51,8 @@ struct options {
 };
 
 /* A subcommand: returns an exit code. */
-int proxy_command(const struct options *options);       /* proxy/relay/proxy.c */
+int proxy_command(const struct options *options);       /* proxy/control/command.c */
+int ctl_command(const struct options *options);         /* proxy/control/ctl.c */
 int sink_command(const struct options *options);        /* proxy/sink/sink_command.c */
 int check_command(const struct options *options);       /* proxy/rules/check.c */
 int explain_command(const struct options *options);     /* proxy/explain.c */

@@ -390,6 +390,7 @@ rule_summary_event(struct buffer *out, const struct event *event)
 	json_count(out, "matched", event->as.rule_summary.matched);
 	json_count(out, "skipped", event->as.rule_summary.skipped);
 	json_count(out, "acted", event->as.rule_summary.acted);
+	json_bool(out, "reached", event->as.rule_summary.reached);
 }
 
 static void (*const members[])(struct buffer *out, const struct event *event) = {

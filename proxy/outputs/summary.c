@@ -14,9 +14,6 @@
 #define BUCKETS 1024u           /* of open sessions, by number */
 #define HOWS    16              /* ways to close; smtpscope(1) has eleven */
 
-/* What became of messages. */
-enum fate { FATE_ACCEPTED, FATE_DEFERRED, FATE_REFUSED, FATE_UNANSWERED, FATES };
-
 static const char *const fate_names[] = {"accepted", "deferred", "refused", "without a final reply"};
 
 struct open_session {
@@ -30,6 +27,7 @@ struct open_session {
 
 struct rule_count {
 	char    *rule;
+	bool     reached;
 	uint64_t matched, skipped, acted;
 };
 
@@ -235,7 +233,7 @@ count_message(struct summary *summary, const struct event *event)
 {
 	uint16_t code = event->as.message.code, server = event->as.message.server_code;
 	struct open_session *session = *session_at(summary, event->session);
-	enum fate fate = code / 100 == 2 ? FATE_ACCEPTED : code / 100 == 4 ? FATE_DEFERRED :
+	enum summary_fate fate = code / 100 == 2 ? FATE_ACCEPTED : code / 100 == 4 ? FATE_DEFERRED :
 	    code != 0 ? FATE_REFUSED : FATE_UNANSWERED;
 
 	summary->messages[fate]++;
@@ -269,6 +267,7 @@ count_rule(struct summary *summary, const struct event *event)
 	}
 	count = &summary->rules[summary->rule_count++];
 	count->rule = escaped(view_of(event->as.rule_summary.rule));
+	count->reached = event->as.rule_summary.reached;
 	count->matched = event->as.rule_summary.matched;
 	count->skipped = event->as.rule_summary.skipped;
 	count->acted = event->as.rule_summary.acted;
@@ -328,6 +327,18 @@ summary_worst_finding(const struct summary *summary)
 			worst = (int)finding_entry((enum finding)i)->severity;
 	}
 	return worst;
+}
+
+void
+summary_total(const struct summary *summary, struct summary_totals *totals)
+{
+	*totals = (struct summary_totals){.sessions = summary->sessions, .closed = summary->closed,
+	    .commands = summary->commands, .replies_by_rule = summary->by_rule,
+	    .octets = {summary->octets[0], summary->octets[1]}};
+	memcpy(totals->replies, summary->severities, sizeof totals->replies);
+	memcpy(totals->messages, summary->messages, sizeof totals->messages);
+	for (int i = 0; i < FINDING_COUNT; i++)
+		totals->findings[finding_entry((enum finding)i)->severity] += summary->findings[i];
 }
 
 /* "; 3 kept from the server", of what was said before: what is 0 is not worth a word. */
@@ -419,7 +430,7 @@ print_rules(const struct summary *summary, FILE *out)
 
 		fprintf(out, "    %s%*s  %8" PRIu64 " %8" PRIu64 " %8" PRIu64 "%s\n", rule->rule,
 		    name < width ? width - name : 0, "", rule->matched, rule->skipped, rule->acted,
-		    rule->matched == 0 ? "  never reached" : "");
+		    !rule->reached ? "  never reached" : rule->matched == 0 ? "  never matched" : "");
 	}
 }
 

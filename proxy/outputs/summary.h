@@ -22,6 +22,21 @@ void summary_sessions_to(struct summary *summary, FILE *out);
 /* Totals, the findings that were made, and the rules that EVENT_RULE_SUMMARY told of. */
 void summary_print(const struct summary *summary, FILE *out);
 
+/* What became of messages. */
+enum summary_fate { FATE_ACCEPTED, FATE_DEFERRED, FATE_REFUSED, FATE_UNANSWERED, FATES };
+
+/* What was counted so far. */
+struct summary_totals {
+	uint64_t sessions, closed;
+	uint64_t commands;
+	uint64_t replies[10];           /* by their first digit, 0: without a code */
+	uint64_t replies_by_rule;
+	uint64_t messages[FATES];
+	uint64_t octets[2];             /* by enum smtp_side */
+	uint64_t findings[4];           /* by enum finding_severity */
+};
+void summary_total(const struct summary *summary, struct summary_totals *totals);
+
 /* The highest severity of all findings so far, enum finding_severity; -1: there were none. */
 int summary_worst_finding(const struct summary *summary);
 

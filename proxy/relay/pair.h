@@ -8,12 +8,19 @@
 
 #include "proxy/relay/listener.h"
 #include "proxy/relay/worker.h"
+#include "proxy/sessions/session.h"
 
 struct pair;
 
 /* Begins a session for a client that was accepted. Takes fd. It ends and frees itself. */
 void pair_new(struct worker *worker, int fd, const union url_address *client,
     const struct listener *listener);
+
+/* Each session of the worker, in no order; the glance lasts for the call. */
+void pairs_glance(const struct worker *worker, void (*told)(void *to, const struct session_glance *glance), void *to);
+
+/* Ends one session now, as pairs_stop does. False: it is not one of the worker's. */
+bool pairs_stop_one(struct worker *worker, uint64_t session, const char *reason);
 
 /* Ends all sessions of the worker now: what their sockets take at once goes out, nothing else. */
 void pairs_stop(struct worker *worker, const char *reason);

@@ -132,25 +132,60 @@ stop_leg(struct pair *pair, enum smtp_side side, uint64_t now_us)
 	pair_lose(pair, side, !outlet_is_empty(&leg->outlet));
 }
 
+static void
+stop_pair(struct pair *pair, const char *reason, uint64_t now_us)
+{
+	struct plan plan;
+
+	pair->settling = true;
+	if (!pair->over) {
+		session_closed(pair->session, SMTP_CLIENT, CLOSE_STOP, view_of(reason),
+		    pair->leg[SMTP_CLIENT].kept, pair->leg[SMTP_CLIENT].kept_len, now_us, &plan);
+		pair_carry_out_for_both(pair, &plan, now_us);
+	}
+	stop_leg(pair, SMTP_CLIENT, now_us);
+	stop_leg(pair, SMTP_SERVER, now_us);
+	if (pair->session != NULL)
+		end_session(pair, now_us);
+	pair_free(pair);
+}
+
 void
 pairs_stop(struct worker *worker, const char *reason)
 {
 	uint64_t now_us = worker_now(worker);
 
-	while (worker->pairs != NULL) {
-		struct pair *pair = worker->pairs;
-		struct plan plan;
+	while (worker->pairs != NULL)
+		stop_pair(worker->pairs, reason, now_us);
+}
 
-		pair->settling = true;
-		if (!pair->over) {
-			session_closed(pair->session, SMTP_CLIENT, CLOSE_STOP, view_of(reason),
-			    pair->leg[SMTP_CLIENT].kept, pair->leg[SMTP_CLIENT].kept_len, now_us, &plan);
-			pair_carry_out_for_both(pair, &plan, now_us);
-		}
-		stop_leg(pair, SMTP_CLIENT, now_us);
-		stop_leg(pair, SMTP_SERVER, now_us);
-		if (pair->session != NULL)
-			end_session(pair, now_us);
-		pair_free(pair);
+bool
+pairs_stop_one(struct worker *worker, uint64_t session, const char *reason)
+{
+	struct session_glance glance;
+
+	for (struct pair *pair = worker->pairs; pair != NULL; pair = pair->next) {
+		if (pair->session == NULL)
+			continue;
+		session_glance(pair->session, &glance);
+		if (glance.number != session)
+			continue;
+		stop_pair(pair, reason, worker_now(worker));
+		return true;
+	}
+	return false;
+}
+
+void
+pairs_glance(const struct worker *worker, void (*told)(void *to, const struct session_glance *glance), void *to)
+{
+	struct session_glance glance;
+
+	for (const struct pair *pair = worker->pairs; pair != NULL; pair = pair->next) {
+		/* One that has ended only lingers. */
+		if (pair->session == NULL)
+			continue;
+		session_glance(pair->session, &glance);
+		told(to, &glance);
 	}
 }

@@ -14,6 +14,7 @@
 #include "proxy/relay/listener.h"
 #include "proxy/relay/make_ca.h"
 #include "proxy/relay/pair.h"
+#include "proxy/relay/running.h"
 #include "proxy/outputs/reporting.h"
 #include "proxy/sessions/rulebook.h"
 #include "proxy/relay/upstream.h"
@@ -21,7 +22,7 @@
 #include "proxy/sink/sink_server.h"
 
 #define LISTEN_DEFAULT "127.0.0.1:2525"
-#define DESCRIPTORS_SPARE 8     /* for names to be resolved, files to be opened again */
+#define DESCRIPTORS_SPARE 16    /* for names to be resolved, files to be opened again, who looks on */
 
 struct urls {
 	struct url *at;
@@ -37,6 +38,9 @@ struct proxy {
 	struct sink_server         *sink;       /* NULL: no upstream is it */
 	struct loop_event           on_stop[2], on_reopen, on_reload, on_grace;
 	const char                 *stopped_by; /* for the sessions that are cut off; NULL: nothing has */
+	const struct proxy_companion *companion;
+	void                       *companion_state;
+	uint64_t                    since_us;
 };
 
 /* Reads URLs; all that are wrong are told. */
@@ -274,6 +278,7 @@ finish(struct proxy *p, int code)
 	pairs_stop(&p->worker, p->stopped_by != NULL ? p->stopped_by : "the proxy ends");
 	if (p->sink != NULL)
 		sink_server_stop(p->sink);
+	p->companion->end(p->companion_state);
 	if (code == EXIT_DONE)
 		rulebook_summarize(rulebook, reporting_sink(&p->reporting), worker_now(&p->worker));
 	told = reporting_close(&p->reporting, code == EXIT_DONE);
@@ -309,7 +314,9 @@ run(struct proxy *p)
 	worker->max_sessions = options->max_sessions;
 	worker->stopped = leave_loop;
 	worker->stopped_to = p;
-	if (take_signals(p) && (!has_sink(&p->upstream) || start_sink(p))) {
+	p->since_us = worker_now(worker);
+	if (take_signals(p) && (!has_sink(&p->upstream) || start_sink(p)) &&
+	    p->companion->begin(p, options, &p->companion_state)) {
 		worker->room = raise_descriptors((has_sink(&p->upstream) ? 3 : 2) + (options->save_messages != NULL),
 		    p->listen.count);
 		code = start_listening(p);
@@ -340,10 +347,49 @@ is_of_use(const struct options *options)
 	return option == NULL;
 }
 
-int
-proxy_command(const struct options *options)
+struct event_base *
+proxy_base(const struct proxy *p)
 {
-	struct proxy p = {.options = options};
+	return p->worker.base;
+}
+
+uint64_t
+proxy_now(const struct proxy *p)
+{
+	return worker_now(&p->worker);
+}
+
+const struct rulebook *
+proxy_rulebook(const struct proxy *p)
+{
+	return p->worker.rulebook;
+}
+
+void
+proxy_sessions(struct proxy *p, void (*told)(void *to, const struct session_glance *glance), void *to)
+{
+	pairs_glance(&p->worker, told, to);
+	told(to, NULL);
+}
+
+void
+proxy_close(struct proxy *p, uint64_t session, const char *reason, void (*done)(void *to, bool found), void *to)
+{
+	done(to, pairs_stop_one(&p->worker, session, reason));
+}
+
+void
+proxy_stats(const struct proxy *p, struct proxy_stats *stats)
+{
+	*stats = (struct proxy_stats){.since_us = p->since_us, .open = p->worker.pair_count,
+	    .turned_away = p->worker.turned_away};
+	summary_total(p->reporting.summary, &stats->totals);
+}
+
+int
+proxy_run(const struct options *options, const struct proxy_companion *companion)
+{
+	struct proxy p = {.options = options, .companion = companion};
 	int code = EXIT_USAGE;
 	bool good;
 

@@ -194,19 +194,48 @@ ends_trying(enum action_type type)
 	    type == ACTION_RESET || type == ACTION_STOP || type == ACTION_PASS;
 }
 
+/* Whether the rule is to act at this match whatever its doses: that is used up, then. */
+static bool
+take_fire(struct rule_switch *lever)
+{
+	unsigned fires = atomic_load_explicit(&lever->fires, memory_order_relaxed);
+
+	while (fires > 0)
+		if (atomic_compare_exchange_weak(&lever->fires, &fires, fires - 1))
+			return true;
+	return false;
+}
+
+/* Whether it is asked at all: one that is switched off is, while it is yet to be fired. */
+static bool
+is_asked(struct rule_switch *lever)
+{
+	return !atomic_load_explicit(&lever->off, memory_order_relaxed) ||
+	    atomic_load_explicit(&lever->fires, memory_order_relaxed) > 0;
+}
+
 static void
 try_rule(struct judging *j, uint32_t number)
 {
 	const struct rule *rule = &j->rules->rules[number];
 	struct rule_state *state = j->state->rule[number];
-	struct throw throw;
+	struct rule_switch *lever = j->state->switches[number];
+	struct throw throw = {0};
+	bool fired;
 
+	if (!is_asked(lever))
+		return;
+	if (!state->reached)
+		state->reached = true;
 	if (rule->when != NULL && !expr_holds(j, rule->when))
 		return;
+	fired = take_fire(lever);
+	if (!fired && atomic_load_explicit(&lever->off, memory_order_relaxed))
+		return;         /* another session was faster */
 	state->matched++;
 	if (rule->action_count == 0)
 		return;         /* an `expect` alone */
-	if (!doses_allow(j, rule, &throw)) {
+	if (!fired && !doses_allow(j, rule, &throw)) {
 		state->skipped++;
 		return;
 	}

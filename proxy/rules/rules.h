@@ -45,6 +45,10 @@ enum rules_need {
 struct ruleset *ruleset_load(const char *const *paths, size_t count, FILE *err);
 void ruleset_free(struct ruleset *rules);
 size_t ruleset_count(const struct ruleset *rules);
+/* The rule's number, from 0, by its name; RULES_NONE_SUCH: there is none of that name. */
+#define RULES_NONE_SUCH SIZE_MAX
+size_t ruleset_find(const struct ruleset *rules, struct view name);
+const char *ruleset_name(const struct ruleset *rules, size_t rule);
 
 /*
  * What must be held. At RULES_AT_REPLY: verb is the command answered, or one of
@@ -187,6 +191,9 @@ bool rules_judge(struct rules_run *run, const struct rules_facts *facts, struct 
 /* One rule's counts, for the summary and for `expect`. */
 struct rules_count {
 	const char *rule;
+	bool        reached;            /* it was asked at least once */
+	bool        enabled;
+	unsigned    fires;              /* how often it is yet to act whatever its doses */
 	uint64_t    matched, skipped, acted;
 	bool        expected;           /* it has an `expect`, and ... */
 	bool        met;                /* ... whether its count fits */
@@ -194,5 +201,14 @@ struct rules_count {
 	const char *at;                 /* "file:line" of the rule */
 };
 void rules_state_count(const struct rules_state *state, size_t rule, struct rules_count *count);
+
+/*
+ * Switches a rule while sessions run, from any thread: at once for all of them, those too that
+ * began with rules since replaced, and for the rule of that name when rules are loaded again. One that
+ * is not enabled is not asked. fire: it acts once more, at its next match, enabled or not, and
+ * doses are neither asked nor counted. False: it has no action.
+ */
+void rules_state_enable(struct rules_state *state, size_t rule, bool enabled);
+bool rules_state_fire(struct rules_state *state, size_t rule);
 
 #endif

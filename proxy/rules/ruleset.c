@@ -133,6 +133,21 @@ ruleset_count(const struct ruleset *rules)
 	return rules->count;
 }
 
+size_t
+ruleset_find(const struct ruleset *rules, struct view name)
+{
+	for (size_t i = 0; i < rules->count; i++)
+		if (view_equal(rules->rules[i].name_view, name))
+			return i;
+	return RULES_NONE_SUCH;
+}
+
+const char *
+ruleset_name(const struct ruleset *rules, size_t rule)
+{
+	return rules->rules[rule].name;
+}
+
 bool
 ruleset_wants_header(const struct ruleset *rules)
 {

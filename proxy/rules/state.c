@@ -29,6 +29,15 @@ earlier_counts(const struct rules_state *earlier, const struct rule *rule)
 	return NULL;
 }
 
+/* The rule of that name had this switch; NULL: there was none. */
+static struct rule_switch *
+earlier_switch(const struct rules_state *earlier, const struct rule *rule)
+{
+	size_t number = earlier == NULL ? RULES_NONE_SUCH : ruleset_find(earlier->rules, rule->name_view);
+
+	return number == RULES_NONE_SUCH ? NULL : earlier->switches[number];
+}
+
 static struct rules_state *
 make_state(const struct ruleset *rules, uint64_t seed, const struct rules_state *earlier)
 {
@@ -40,8 +49,10 @@ make_state(const struct ruleset *rules, uint64_t seed, const struct rules_state 
 	state->tags = earlier != NULL ? earlier->tags : take_zeroed(1, sizeof *state->tags);
 	state->tags->users++;
 	state->rule = take_zeroed(rules->count + 1, sizeof(struct rule_state *));
+	state->switches = take_zeroed(rules->count + 1, sizeof(struct rule_switch *));
 	for (size_t i = 0; i < rules->count; i++) {
 		struct rule_state *rule = earlier_counts(earlier, &rules->rules[i]);
+		struct rule_switch *lever = earlier_switch(earlier, &rules->rules[i]);
 
 		if (rule == NULL) {
 			rule = take_zeroed(1, sizeof *rule);
@@ -49,6 +60,8 @@ make_state(const struct ruleset *rules, uint64_t seed, const struct rules_state 
 		}
 		rule->users++;
 		state->rule[i] = rule;
+		state->switches[i] = lever != NULL ? lever : take_zeroed(1, sizeof *lever);
+		state->switches[i]->users++;
 	}
 	return state;
 }
@@ -84,6 +97,10 @@ rules_state_free(struct rules_state *state)
 	for (size_t i = 0; i < state->rules->count; i++)
 		release_rule(state->rule[i]);
 	free(state->rule);
+	for (size_t i = 0; i < state->rules->count; i++)
+		if (--state->switches[i]->users == 0)
+			free(state->switches[i]);
+	free(state->switches);
 	if (--state->tags->users == 0) {
 		counts_free(&state->tags->until);
 		free(state->tags);
@@ -102,6 +119,9 @@ rules_state_count(const struct rules_state *state, size_t rule, struct rules_cou
 	memset(count, 0, sizeof *count);
 	count->rule = r->name;
 	count->at = r->at;
+	count->reached = s->reached;
+	count->enabled = !atomic_load(&state->switches[rule]->off);
+	count->fires = atomic_load(&state->switches[rule]->fires);
 	count->matched = s->matched;
 	count->skipped = s->skipped;
 	count->acted = s->acted;
@@ -112,6 +132,21 @@ rules_state_count(const struct rules_state *state, size_t rule, struct rules_cou
 	if (count->expected)
 		snprintf(count->expectation, sizeof count->expectation, "%s %llu", words[r->expect],
 		    (unsigned long long)r->expect_number);
+}
+
+void
+rules_state_enable(struct rules_state *state, size_t rule, bool enabled)
+{
+	atomic_store(&state->switches[rule]->off, !enabled);
+}
+
+bool
+rules_state_fire(struct rules_state *state, size_t rule)
+{
+	if (state->rules->rules[rule].action_count == 0)
+		return false;
+	atomic_fetch_add(&state->switches[rule]->fires, 1);
+	return true;
 }
 
 void

@@ -3,6 +3,8 @@
 #ifndef RULES_STATE_H
 #define RULES_STATE_H
 
+#include <stdatomic.h>
+
 #include "proxy/rules/counts.h"
 #include "proxy/rules/ruleset.h"
 
@@ -15,11 +17,23 @@ struct counter {
 
 struct rule_state {
 	unsigned        users;  /* states: rules that were loaded again go on with what they had */
+	bool            reached;        /* it was asked about a unit */
 	uint64_t        matched, skipped, acted;
 	struct counter *own;    /* doses per rule, by their slot */
 	struct counts   keyed;  /* doses per client, sender, recipient */
 	struct counts   throws; /* throws by history */
 	bool            told;   /* that keys are forgotten */
+};
+
+/*
+ * What is switched while the program runs. It goes by the rule's name alone: a rule that was
+ * loaded again with another text has the same switch, and so have sessions with earlier rules.
+ * Any thread may set it; who judges only looks, and takes what is to be fired.
+ */
+struct rule_switch {
+	unsigned    users;      /* states */
+	atomic_bool off;
+	atomic_uint fires;      /* matches at which it is yet to act whatever its doses */
 };
 
 /* Tags of clients, by word and address: time_us is when they end. */
@@ -33,6 +47,7 @@ struct rules_state {
 	const struct ruleset *rules;    /* borrowed */
 	uint64_t              seed;
 	struct rule_state   **rule;     /* by number */
+	struct rule_switch  **switches; /* by number */
 	struct client_tags   *tags;
 	struct pattern_user  *user;
 	bool                  told_pattern;

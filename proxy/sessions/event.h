@@ -158,6 +158,7 @@ struct event {
 		} close;
 		struct {
 			const char *rule;
+			bool        reached;            /* it was asked at least once */
 			uint64_t    matched, skipped, acted;
 		} rule_summary;
 	} as;

@@ -50,6 +50,7 @@ rulebook_summarize(const struct rulebook *rulebook, struct event_sink events, ui
 
 		rules_state_count(rulebook->state, i, &count);
 		event.as.rule_summary.rule = count.rule;
+		event.as.rule_summary.reached = count.reached;
 		event.as.rule_summary.matched = count.matched;
 		event.as.rule_summary.skipped = count.skipped;
 		event.as.rule_summary.acted = count.acted;

@@ -138,6 +138,18 @@ void session_closed(struct session *s, enum smtp_side by, enum close_how how, st
 uint64_t session_wake_at(const struct session *s);
 void session_wake(struct session *s, uint64_t time_us, struct plan *plan);
 
+/* How a session stands. The views borrow from it until the next call for it; .at NULL: not known (yet). */
+struct session_glance {
+	uint64_t    number, opened_us;
+	struct view client, server, helo, user;
+	bool        tls;
+	uint64_t    commands, replies, messages;
+	uint64_t    octets[2];                  /* received, by enum smtp_side */
+	struct view awaited;                    /* the verb that the server is to answer next (or CONNECT, CONTENT) */
+	uint64_t    awaited_us;                 /* since when; 0: it was not sent yet */
+};
+void session_glance(const struct session *s, struct session_glance *glance);
+
 /* Writes the close event (and what was unfinished), frees. */
 void session_end(struct session *s, uint64_t time_us);
 

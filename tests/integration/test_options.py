@@ -222,7 +222,7 @@ def test_list_findings():
 
 def test_wrong_command_lines():
     for arguments in (["proxi"], ["proxy", "--lisen", "x"], ["proxy", "-r"], ["proxy", "operand"], ["check"],
-                      ["ctl", "socket"], ["proxy", "--transparent", "redirect"], ["sink", "-r", "x"],
+                      ["ctl", "socket"], ["ctl", "socket", "ruels"], ["proxy", "--transparent", "redirect"], ["sink", "-r", "x"],
                       ["proxy", "-l", "127.0.0.1:port"], ["proxy", "-u", "ftp://example.org"]):
         code, out, err = run(*arguments)
         equal((code, out), (2, ""), arguments)

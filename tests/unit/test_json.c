@@ -298,10 +298,11 @@ START_TEST(close_and_rule_summary)
 	                "\"gaps\":8}\n");
 	e = event_made(EVENT_RULE_SUMMARY, 0, 0);
 	e.as.rule_summary.rule = "r";
+	e.as.rule_summary.reached = true;
 	e.as.rule_summary.matched = 3;
 	e.as.rule_summary.acted = 1;
 	assert_line(&e, "{\"time\":\"2026-11-22T09:00:00.000213Z\",\"session\":null,\"event\":\"rule-summary\","
-	                "\"rule\":\"r\",\"matched\":3,\"skipped\":0,\"acted\":1}\n");
+	                "\"rule\":\"r\",\"matched\":3,\"skipped\":0,\"acted\":1,\"reached\":true}\n");
 }
 END_TEST
 

@@ -74,11 +74,12 @@ finding(uint64_t session, enum finding id)
 }
 
 static struct event
-rule(const char *name, uint64_t matched, uint64_t skipped, uint64_t acted)
+rule(const char *name, bool reached, uint64_t matched, uint64_t skipped, uint64_t acted)
 {
 	struct event e = event_made(EVENT_RULE_SUMMARY, 0, 9000000);
 
 	e.as.rule_summary.rule = name;
+	e.as.rule_summary.reached = reached;
 	e.as.rule_summary.matched = matched;
 	e.as.rule_summary.skipped = skipped;
 	e.as.rule_summary.acted = acted;
@@ -143,8 +144,9 @@ START_TEST(a_day)
 	put(closed(1, "quit"));
 	put(closed(2, "quit"));
 	put(closed(3, "shutdown"));
-	put(rule("421 at the third recipient", 3, 1, 1));
-	put(rule("gr\xc3\xbc\xc3\x9f \x1b", 0, 0, 0));
+	put(rule("421 at the third recipient", true, 3, 1, 1));
+	put(rule("gr\xc3\xbc\xc3\x9f \x1b", false, 0, 0, 0));
+	put(rule("another domain", true, 0, 0, 0));
 	assert_printed(
 	    "4 sessions in 1.500 s: 2 quit, 1 shutdown; 1 still open\n"
 	    "  messages  2 accepted, 1 deferred, 1 refused, 1 without a final reply; "
@@ -158,7 +160,8 @@ START_TEST(a_day)
 	    "    note     rsp.421                   1  the server closes the transmission channel\n"
 	    "  rules                           matched  skipped    acted\n"
 	    "    421 at the third recipient         3        1        1\n"
-	    "    gr\xc3\xbc\xc3\x9f \\x1b                          0        0        0  never reached\n");
+	    "    gr\xc3\xbc\xc3\x9f \\x1b                          0        0        0  never reached\n"
+	    "    another domain                     0        0        0  never matched\n");
 }
 END_TEST
 
