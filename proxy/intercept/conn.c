@@ -146,16 +146,11 @@ step_of(struct tls_conn *conn, int answer, int system)
 	case SSL_ERROR_WANT_CLIENT_HELLO_CB:
 		return TLS_CONN_HELLO;
 	case SSL_ERROR_ZERO_RETURN:
-		return TLS_CONN_CLOSED;
+		return conn->notified ? TLS_CONN_CLOSED : TLS_CONN_EOF;
 	default:
 		break;
 	}
-	if (SSL_is_init_finished(conn->ssl) && !conn->alerted &&
-	    ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
-		ERR_clear_error();
-		return TLS_CONN_EOF;
-	}
-	if (SSL_is_init_finished(conn->ssl) && !conn->alerted && error == SSL_ERROR_SYSCALL && system != 0) {
+	if (conn->established && error == SSL_ERROR_SYSCALL && system != 0) {
 		errno = system;
 		return TLS_CONN_LOST;
 	}
@@ -177,7 +172,8 @@ tls_conn_handshake(struct tls_conn *conn)
 		errno = 0;
 		step = step_of(conn, SSL_do_handshake(conn->ssl), errno);
 	} while (step == TLS_CONN_WANT_READ && leave_early(conn));
-	if (step != TLS_CONN_CLOSED)
+	conn->established = step == TLS_CONN_OK;
+	if (step != TLS_CONN_CLOSED && step != TLS_CONN_EOF)
 		return step;
 	tls_conn_explain(conn, SSL_ERROR_ZERO_RETURN, 0);
 	conn->failed = true;
@@ -258,7 +254,7 @@ tls_conn_close(struct tls_conn *conn)
 
 	if (conn->failed)
 		return TLS_CONN_FAILED;
-	if (SSL_in_init(conn->ssl) || (SSL_get_shutdown(conn->ssl) & SSL_SENT_SHUTDOWN) != 0)
+	if (!conn->established || (SSL_get_shutdown(conn->ssl) & SSL_SENT_SHUTDOWN) != 0)
 		return TLS_CONN_OK;
 	ERR_clear_error();
 	errno = 0;

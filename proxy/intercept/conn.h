@@ -2,7 +2,7 @@
 /*
  * TLS on one connection, which stays the caller's: OpenSSL drives its descriptor, which must not
  * block. Nothing here waits or closes: each call says what the descriptor must be ready for. Used
- * by the relay's legs and by the built-in server; knows no loop.
+ * by the relay's legs and by the built-in server; knows no loop. SIGPIPE must be ignored.
  */
 #ifndef INTERCEPT_CONN_H
 #define INTERCEPT_CONN_H

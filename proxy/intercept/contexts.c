@@ -79,6 +79,9 @@ something_is_left(SSL_CTX *context, enum smtp_side leg, const struct intercept_l
 	STACK_OF(SSL_CIPHER) *left = ssl == NULL ? NULL : SSL_get1_supported_ciphers(ssl);
 	bool well = left != NULL && sk_SSL_CIPHER_num(left) > 0;
 
+	/* Their handshakes are signed with SHA-1, which a level above 0 forbids: OpenSSL says so only then. */
+	if (settings->max != 0 && settings->max < TLS1_2_VERSION && SSL_CTX_get_security_level(context) > 0)
+		well = false;
 	if (!well)
 		snprintf(error, INTERCEPT_ERROR_MAX, "%s leg: with TLS %s to %s at OpenSSL's security level %d no cipher of "
 		    "%s is left; widen --tls-min or --tls-max, or add @SECLEVEL=0 to --ciphers %s:LIST", leg_name(leg),
@@ -122,7 +125,12 @@ make(struct intercept *intercept, enum smtp_side leg, char *error)
 	SSL_CTX_set_app_data(context, intercept);
 	SSL_CTX_set_mode(context,
 	    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	/*
+	 * FIN without close_notify is how many SMTP clients end; as a fault it would make OpenSSL send an
+	 * alert, and refuse to send the replies that are still due to one that closed its half.
+	 */
+	SSL_CTX_set_options(context,
+	    SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_info_callback(context, tls_conn_on_info);
 	if (intercept->secrets != NULL)

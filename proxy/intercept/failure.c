@@ -23,7 +23,7 @@
 	"and --key, or let TLS pass (--starttls pass)"
 #define HINT_LEVEL                                                                                             \
 	"OpenSSL's security level forbids it; @SECLEVEL=0 in the cipher list of --ciphers lowers the level"
-#define HINT_VERSION "--tls-min and --tls-max say which versions a leg may speak"
+#define HINT_VERSION "--tls-min and --tls-max say which versions a leg may speak (--tls-min 1.0: all)"
 #define HINT_CIPHER  "--ciphers says what a leg offers; an old client may know RSA alone: give such a certificate with --cert"
 #define HINT_PLAIN   "implicit TLS (smtps://) and STARTTLS (smtp://) are mistaken for each other, perhaps"
 #define HINT_UPSTREAM_CA "--upstream-ca names the CA that signed it; --upstream-verify none only reports"
@@ -36,17 +36,17 @@ static const struct {
 	const char *from_client, *from_server;  /* hints; NULL: none */
 } alerts[] = {
 	{40, "nothing that it could agree to: versions, ciphers, groups or certificates", HINT_CIPHER, HINT_CIPHER},
-	{42, "the certificate is wrong, or not the one that it expects", HINT_POLICY, HINT_CERT_ASKED},
+	{42, "the certificate is wrong, or not the one that it expects", HINT_POLICY, NULL},
 	{43, "a certificate of a kind that it does not take", HINT_CIPHER, NULL},
 	{45, "the certificate is not valid at this time", NULL, NULL},
-	{46, "it does not take the certificate", HINT_TRUST "; " HINT_POLICY, HINT_CERT_ASKED},
-	{48, "it does not know the CA", HINT_TRUST, HINT_CERT_ASKED},
-	{49, "the certificate gives no access", NULL, HINT_CERT_ASKED},
+	{46, "it does not take the certificate", HINT_TRUST "; " HINT_POLICY, NULL},
+	{48, "it does not know the CA", HINT_TRUST, NULL},
+	{49, "the certificate gives no access", NULL, NULL},
 	{51, "a signature was wrong", NULL, NULL},
 	{70, "it does not speak this version", HINT_VERSION, HINT_VERSION},
 	{71, "ciphers that it thinks too weak", HINT_CIPHER, HINT_CIPHER},
 	{112, "it has no such name", NULL, NULL},
-	{116, "it wants a certificate", NULL, HINT_CERT_ASKED},
+	{116, "it wants a certificate", NULL, NULL},
 	{120, "no protocol in common by ALPN", NULL, NULL}
 };
 
@@ -61,6 +61,8 @@ static const struct {
 	{SSL_R_UNSUPPORTED_PROTOCOL, "offers no version that this leg may speak", HINT_VERSION},
 	{SSL_R_VERSION_TOO_LOW, "offers only versions below what this leg may speak", HINT_VERSION},
 	{SSL_R_NO_PROTOCOLS_AVAILABLE, "could be offered no version at all", HINT_VERSION},
+	{SSL_R_LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED,
+	    "speaks only versions below TLS 1.2, which OpenSSL's security level forbids", HINT_VERSION},
 	{SSL_R_NO_SHARED_CIPHER, "offers no cipher that fits this leg and its certificate", HINT_CIPHER},
 	{SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED, "does not know RFC 5746 (secure renegotiation)", NULL},
 	{SSL_R_DH_KEY_TOO_SMALL, "uses a Diffie-Hellman group that is too small", HINT_LEVEL},
@@ -98,9 +100,9 @@ explain_alert(struct tls_conn *conn)
 		meaning = alerts[i].meaning;
 		conn->hint = conn->server ? alerts[i].from_client : alerts[i].from_server;
 	}
-	/* A server that asked for no certificate does not complain of ours. */
-	if (!conn->server && !conn->asked && conn->hint != NULL && strcmp(conn->hint, HINT_CERT_ASKED) == 0)
-		conn->hint = NULL;
+	/* Servers say all kinds of things where they miss a certificate. */
+	if (!conn->server && conn->asked && SSL_get_certificate(conn->ssl) == NULL)
+		conn->hint = HINT_CERT_ASKED;
 	if (name[0] == '\0')
 		say(conn, "the %s sent the alert %u, which is not known", peer_name(conn), conn->alert);
 	else
@@ -134,7 +136,7 @@ void
 tls_conn_explain(struct tls_conn *conn, int error, int system)
 {
 	unsigned long first = ERR_peek_error();
-	bool inside = !SSL_is_init_finished(conn->ssl);
+	bool inside = !conn->established;
 	bool ended = error == SSL_ERROR_ZERO_RETURN || (error == SSL_ERROR_SYSCALL && first == 0 && system == 0) ||
 	    (error == SSL_ERROR_SSL && ERR_GET_REASON(first) == SSL_R_UNEXPECTED_EOF_WHILE_READING);
 

@@ -169,10 +169,12 @@ tls_conn_on_info(const SSL *ssl, int where, int value)
 	struct tls_conn *conn = SSL_get_app_data(ssl);
 	uint8_t alert = (uint8_t)(value & 0xff);
 
-	if ((where & SSL_CB_ALERT) == 0 || conn == NULL || conn->alerted)
+	if ((where & SSL_CB_ALERT) == 0 || conn == NULL)
 		return;
+	if (alert == SSL_AD_CLOSE_NOTIFY && (where & SSL_CB_READ) != 0)
+		conn->notified = true;
 	/* Warnings that end nothing. */
-	if (alert == SSL_AD_CLOSE_NOTIFY || alert == SSL_AD_USER_CANCELLED || alert == SSL_AD_NO_RENEGOTIATION)
+	if (conn->alerted || alert == SSL_AD_CLOSE_NOTIFY || alert == SSL_AD_USER_CANCELLED || alert == SSL_AD_NO_RENEGOTIATION)
 		return;
 	if (value >> 8 == SSL3_AL_WARNING && SSL_version(ssl) < TLS1_3_VERSION)
 		return;

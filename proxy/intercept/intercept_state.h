@@ -39,7 +39,9 @@ struct tls_conn {
 	bool   served;          /* tls_conn_serve was called */
 	bool   hello;           /* the client's hello was read */
 	bool   asked;           /* for the client's certificate */
-	bool   failed, closing;
+	bool   established;     /* the handshake is done */
+	bool   notified;        /* the peer has sent close_notify */
+	bool   failed;          /* nothing more can be done */
 	bool   alerted, alert_from_peer;
 	uint8_t alert;
 	uint8_t alpn_len;       /* what the client offers, as in its hello */
