@@ -6,8 +6,8 @@ import pathlib
 import tempfile
 
 from running import run as run_tests
-from test_decode import (ANSWERS, CONTENT, GREETING, HELLO, QUIT, STORED, Wire, decode, has_gap, run, same,
-                         session)
+from test_decode import (ANSWERS, CONTENT, GREETING, HELLO, QUIT, ROOT, STORED, Wire, decode, has_gap, run,
+                         same, session)
 
 MANY = 5000     # commands: more than a session keeps unanswered
 PIPELINED = "C: MAIL FROM:<ann@example.org>\r\nRCPT TO:<bob@example.net>"
@@ -118,6 +118,47 @@ def test_a_client_alone_that_says_very_much():
     same(answer.verbs().count("NOOP"), MANY, "commands")
     same(answer.verbs()[-1], "QUIT", "the last")
     same(answer.findings().count("pipe.unoffered"), 0, "of an offer that is not in the capture")
+
+
+# ---- TLS that begins too early to be seen
+
+STARTTLS = ROOT / "samples" / "captures" / "starttls13-exim-postfix"
+
+
+def payloads(path):
+    """(side, octets) of the segments with data of a capture's one connection, which one loopback has seen."""
+    data, at, found = path.read_bytes(), 24, []
+    while at < len(data):
+        length = int.from_bytes(data[at + 8:at + 12], "little")
+        tcp = data[at + 16 + 14 + 20:at + 16 + length]      # behind Ethernet, and IP without options
+        octets = tcp[4 * (tcp[12] >> 4):]
+        if octets:
+            found.append(("server" if int.from_bytes(tcp[:2], "big") == 10025 else "client", octets))
+        at += 16 + length
+    return found
+
+
+def test_a_hello_that_does_not_wait_for_the_220():
+    """In one segment with STARTTLS, in front of the 220, with a 220 that is missing: it is read all the same."""
+    plain = run("--keylog", f"{STARTTLS}.keylog", f"{STARTTLS}.pcap")
+    talk = payloads(STARTTLS.with_suffix(".pcap"))
+    at = talk.index(("client", b"STARTTLS\r\n"))
+    start, ready, hello = talk[at][1], talk[at + 1][1], talk[at + 2][1]
+    assert ready.startswith(b"220 ") and hello[0] == 0x16, (ready, hello)
+    for way in ("one segment", "in front", "missing"):
+        wire = Wire(port=10025)
+        for side, octets in talk[:at]:
+            wire.say(side, octets)
+        for octets in [start + hello] if way == "one segment" else [start, hello]:
+            wire.say("client", octets)
+        (wire.lose if way == "missing" else wire.say)("server", ready)
+        for side, octets in talk[at + 3:]:
+            wire.say(side, octets)
+        answer = decode(wire.end(), "--keylog", f"{STARTTLS}.keylog")
+        same([e["outcome"] for e in answer.of("tls")], ["established"], f"{way}: TLS")
+        same(answer.verbs(), plain.verbs(), f"{way}: commands")
+        same(answer.replies()[-5:], plain.replies()[-5:], f"{way}: replies")
+        same(answer.close()["how"], "quit", f"{way}: the end")
 
 
 # ---- what the handshake tells

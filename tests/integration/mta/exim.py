@@ -26,10 +26,10 @@ local_interfaces = 127.0.0.1
 daemon_smtp_ports = %(port)d
 host_lookup =
 rfc1413_query_timeout = 0s
-tls_advertise_hosts =
+%(main)s
 message_size_limit = 20M
 recipients_max = 100
-keep_environment =
+keep_environment = SSLKEYLOGFILE
 trusted_users = root
 acl_smtp_rcpt = recipients
 acl_smtp_data = content
@@ -71,6 +71,7 @@ nowhere:
 smtp:
   driver = smtp
   allow_localhost
+%(transport)s
 
 begin retry
 * * F,1d,1h
@@ -87,15 +88,24 @@ relayhost:
 
 
 class Exim:
-    def __init__(self, name, port, relayhost=None):
+    def __init__(self, name, port, relayhost=None, certificate=None, main=(), transport=()):
         """An Exim that listens on 127.0.0.1:port; with relayhost ("127.0.0.1::PORT", Exim's
-        way to write it) it sends everything there, without it keeps mail for example.org."""
+        way to write it) it sends everything there, without it keeps mail for example.org.
+
+        With certificate (PEM, its key in front) it offers STARTTLS. main and transport are lines for
+        the main section and for the transport that sends by SMTP.
+        """
         self.room = Room(name, "exim", _USERS)
         self.log = Log(self.room.path / "var/log/exim4/mainlog")
         self.port = port
+        main = [*main, "tls_advertise_hosts = *", "tls_certificate = /etc/exim4/tls.pem"] if certificate \
+            else [*main, "tls_advertise_hosts ="]
+        if certificate is not None:
+            self.room.write("etc/exim4/tls.pem", certificate)
         self.room.write("etc/exim4/exim4.conf", _CONFIGURATION % {
             "host": f"{name}.example.org", "domain": f"{name}.example.org", "port": port,
             "local": "" if relayhost else mail.DOMAIN, "senders": mail.SENDER_DOMAIN,
+            "main": "\n".join(main), "transport": "".join(f"  {line}\n" for line in transport),
             "people": " : ".join(mail.USERS), "relay": _RELAY % relayhost if relayhost else ""})
         for folder in ("var/log/exim4", "var/spool/exim4"):
             self.room.make(folder, "Debian-exim", mode=0o750)

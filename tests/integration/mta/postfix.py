@@ -82,11 +82,12 @@ _SERVER = {
 
 
 class Postfix:
-    def __init__(self, name, port, relayhost=None, **settings):
+    def __init__(self, name, port, relayhost=None, certificate=None, **settings):
         """A Postfix that listens on 127.0.0.1:port; with relayhost it sends everything there.
 
         Without, it keeps mail for the people of example.org. What bounces to the senders of the
-        tests is thrown away. settings are lines of main.cf.
+        tests is thrown away. With certificate (PEM, its key in front) it offers STARTTLS.
+        settings are lines of main.cf.
         """
         self.room = Room(name, "postfix", _USERS)
         self.log = Log(self.room.path / "var/log/mail.log")
@@ -95,6 +96,9 @@ class Postfix:
         main["transport_maps"] = "inline:{ { %s = discard: } }" % mail.SENDER_DOMAIN
         main.update({"relayhost": relayhost, "local_transport": "error:not here"}
                     if relayhost is not None else _SERVER)
+        if certificate is not None:
+            self.room.write("etc/postfix/tls.pem", certificate)
+            main.update({"smtpd_tls_security_level": "may", "smtpd_tls_chain_files": "/etc/postfix/tls.pem"})
         main.update(settings)
         self.room.write("etc/postfix/main.cf", "".join(f"{k} = {v}\n" for k, v in main.items()))
         self.room.write("etc/postfix/master.cf", f"127.0.0.1:{port} inet n - n - - smtpd" + _MASTER)

@@ -26,7 +26,7 @@ from .expect import PATIENCE, Failure, wait_for
 
 FOLDER = Path(__file__).resolve().parents[3] / "build" / "mta"
 
-_INSIDE = "SMTPSCOPE_MTA_INSIDE"
+INSIDE = "SMTPSCOPE_MTA_INSIDE"
 _UNSHARE = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
 _PR_SET_PDEATHSIG = 1
@@ -37,7 +37,7 @@ def enter():
 
     Where they can be had, the program runs again inside them and its exit code ends this one.
     """
-    if os.environ.get(_INSIDE):
+    if os.environ.get(INSIDE):
         _become_init()
         _loopback_up()
         return None
@@ -67,7 +67,7 @@ def enter():
 
 def _run_inside():
     child = subprocess.Popen(
-        _UNSHARE + [sys.executable] + sys.argv, env={**os.environ, _INSIDE: "1"},
+        _UNSHARE + [sys.executable] + sys.argv, env={**os.environ, INSIDE: "1"},
         preexec_fn=lambda: ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL))
     # unshare leaves SIGTERM to its child; what ends this process must end that one.
     signal.signal(signal.SIGTERM, lambda *_: child.kill())
