@@ -133,7 +133,7 @@ END_TEST
 
 START_TEST(fin_waits_for_the_outlet)
 {
-	struct segment s = {VIEW("221 2.0.0 Bye\r\n"), SMTP_CLIENT, 1000, false};
+	struct segment s = {.octets = VIEW("221 2.0.0 Bye\r\n"), .to = SMTP_CLIENT, .wait_us = 1000};
 	unsigned resumed = 0;
 	char octets[64];
 
