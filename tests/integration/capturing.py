@@ -142,6 +142,14 @@ def difference(live, captured):
     return _first_difference(_all_seen(live), _all_seen(captured))
 
 
+# Behind these the two ends are out of step on purpose: what a reply answers cannot be told from one leg alone.
+_OUT_OF_STEP = ("drop", "hold", "inject", "truncate", "repeat", "corrupt")
+
+
+def _puts_out_of_step(event):
+    return event["event"] == "rule" and event["action"].split()[0] in _OUT_OF_STEP
+
+
 def _on_the_clients_leg(event):
     """Whether the client has sent it, or was sent it."""
     if event["event"] == "reply":
@@ -149,35 +157,43 @@ def _on_the_clients_leg(event):
     if event["event"] == "command":
         return event["origin"] == "client"
     # What a rule made raises no findings, and the server's own reply raises them although it was changed.
-    return event["event"] != "finding" or event["side"] == "client"
+    # Whether the client had a forged reply when it sent more cannot be known.
+    return event["event"] != "finding" or (event["side"] == "client" and not event["id"].startswith("pipe."))
 
 
-# Octets of one read are heard together: whether the client had a forged reply by then cannot be known.
-_NOT_ON_THE_LEG = {"command": ("pipelined",)}
-# Where the proxy itself has ended the session, the client's leg shows a server that does, and what the
-# client said to it behind that.
-_ENDED_BY_PROXY = {"close": ("by", "how", "reason", "commands", "octets")}
+def _hidden(live):
+    """What the client's leg cannot tell as the proxy does, by type."""
+    hidden = {"command": ("pipelined",)}
+    if any(event["event"] == "close" and event["by"] == "proxy" for event in live):
+        # It shows a server that ends the session, in the place of a reply that is owed, and what is said behind that.
+        hidden["close"] = ("by", "how", "reason", "commands", "octets")
+        hidden["reply"] = ("to",)
+    elif any(event["event"] == "reply" and event["code"] == 421 and event["origin"] != "server" for event in live):
+        hidden["close"] = ("by", "how")
+    return hidden
 
 
-def difference_on_clients_leg(live, captured, but=()):
-    """The same for a session in which rules or the proxy acted; of each type, events in their order.
+def _by_type(events, hidden):
+    types = {}
+    for event in _all_seen(filter(_on_the_clients_leg, events)):
+        kept = {name: value for name, value in event.items() if name not in hidden.get(event["event"], ())}
+        types.setdefault(event["event"], []).append(kept)
+    return types
 
-    but: types that are left out.
+
+def difference_on_clients_leg(live, captured):
+    """The same for a session in which rules or the proxy acted: of each type, events in their order.
+
+    Where a rule has put the two ends out of step, what is in front of that.
     """
-    ended = [event for event in live if event["event"] == "close" and event["by"] == "proxy"]
-    hidden = {**_NOT_ON_THE_LEG, **(_ENDED_BY_PROXY if ended else {})}
-    sides = []
-    for events in (live, captured):
-        types = {}
-        for event in _all_seen(filter(_on_the_clients_leg, events)):
-            kept = {name: value for name, value in event.items() if name not in hidden.get(event["event"], ())}
-            types.setdefault(event["event"], []).append(kept)
-        sides.append(types)
-    for name in sorted(set(sides[0]) | set(sides[1])):
-        one, other = (types.get(name, []) for types in sides)
-        if name == "command" and ended:
+    parted = next((at for at, event in enumerate(live) if _puts_out_of_step(event)), None)
+    hidden = _hidden(live)
+    live, captured = _by_type(live[:parted], hidden), _by_type(captured, hidden)
+    for name in sorted(set(live) | set(captured)):
+        one, other = live.get(name, []), captured.get(name, [])
+        if parted is not None or (name == "command" and "reply" in hidden):
             other = other[:len(one)]
-        found = None if name in but else _first_difference(one, other)
+        found = _first_difference(one, other)
         if found:
             return found
     return None
