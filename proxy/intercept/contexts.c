@@ -117,7 +117,7 @@ set_versions(SSL_CTX *context, enum smtp_side leg, const struct intercept_leg_se
 static SSL_CTX *
 make(struct intercept *intercept, enum smtp_side leg, char *error)
 {
-	const struct intercept_leg_settings *settings = &intercept->settings->legs[leg];
+	const struct intercept_leg_settings *settings = &intercept->settings.legs[leg];
 	SSL_CTX *context = SSL_CTX_new(leg == SMTP_CLIENT ? TLS_server_method() : TLS_client_method());
 
 	if (context == NULL)
@@ -207,7 +207,7 @@ intercept_contexts_make(struct intercept *intercept, char error[static INTERCEPT
 	SSL_CTX_set_client_hello_cb(client, tls_conn_on_hello, NULL);
 	SSL_CTX_set_alpn_select_cb(client, tls_conn_on_alpn, NULL);
 	SSL_CTX_set_dh_auto(client, 1);
-	if (intercept->settings->own_name != NULL)
+	if (intercept->settings.own_name != NULL)
 		return true;
 	server = make(intercept, SMTP_SERVER, error);
 	intercept->contexts[SMTP_SERVER] = server;
@@ -217,6 +217,6 @@ intercept_contexts_make(struct intercept *intercept, char error[static INTERCEPT
 	SSL_CTX_set_options(server, SSL_OP_LEGACY_SERVER_CONNECT);
 	SSL_CTX_set_verify(server, SSL_VERIFY_PEER, tls_conn_on_verify);
 	SSL_CTX_set_cert_cb(server, tls_conn_on_asked, NULL);
-	return trust(server, intercept->settings->upstream_ca, error) &&
-	    set_client_certificate(server, intercept->settings, error);
+	return trust(server, intercept->settings.upstream_ca, error) &&
+	    set_client_certificate(server, &intercept->settings, error);
 }

@@ -145,7 +145,7 @@ tls_conn_on_verify(int well, X509_STORE_CTX *store)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct tls_conn *conn = SSL_get_app_data(ssl);
-	enum intercept_verify verify = (enum intercept_verify)conn->intercept->settings->verify;
+	enum intercept_verify verify = (enum intercept_verify)conn->intercept->settings.verify;
 	X509 *leaf = X509_STORE_CTX_get0_cert(store);
 	int error = X509_STORE_CTX_get_error(store);
 

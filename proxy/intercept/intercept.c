@@ -72,7 +72,7 @@ fingerprint(X509 *cert, char text[static 3 * EVP_MAX_MD_SIZE])
 static bool
 make_mint(struct intercept *intercept, bool *usage, char *error)
 {
-	const struct intercept_settings *settings = intercept->settings;
+	const struct intercept_settings *settings = &intercept->settings;
 	char why[CA_ERROR_MAX], print[3 * EVP_MAX_MD_SIZE];
 	struct pem_pair ca;
 
@@ -100,7 +100,7 @@ make_mint(struct intercept *intercept, bool *usage, char *error)
 static bool
 read_given(struct intercept *intercept, char *error)
 {
-	const struct intercept_settings *settings = intercept->settings;
+	const struct intercept_settings *settings = &intercept->settings;
 	char why[PEM_ERROR_MAX];
 
 	if (!pem_pair_read(&intercept->given, "--cert", settings->cert, "--key", settings->key, why)) {
@@ -153,7 +153,7 @@ make_own(struct intercept *intercept, char *error)
 	own->key = certificate_new_key();
 	own->chain = sk_X509_new_null();
 	well = own->key != NULL && own->chain != NULL &&
-	    certificate_names_of(view_of(intercept->settings->own_name), &subject, &names) && add_local(names);
+	    certificate_names_of(view_of(intercept->settings.own_name), &subject, &names) && add_local(names);
 	if (well)
 		own->cert = certificate_make(&(struct certificate_order){
 		    .subject = subject, .names = names, .key = own->key, .from_s = -DAY, .until_s = OWN_VALID});
@@ -172,22 +172,22 @@ open_secrets(struct intercept *intercept, char *error)
 {
 	char why[SECRETS_LOG_ERROR_MAX];
 
-	if (intercept->settings->keylog == NULL)
+	if (intercept->settings.keylog == NULL)
 		return true;
-	intercept->secrets = secrets_log_open(intercept->settings->keylog, why);
+	intercept->secrets = secrets_log_open(intercept->settings.keylog, why);
 	if (intercept->secrets == NULL) {
 		snprintf(error, INTERCEPT_ERROR_MAX, "%s", why);
 		return false;
 	}
 	note(intercept, "--keylog %s: its secrets open all of both legs, credentials included; nothing in it can be masked",
-	    intercept->settings->keylog);
+	    intercept->settings.keylog);
 	return true;
 }
 
 static bool
 make_all(struct intercept *intercept, bool *usage, char *error)
 {
-	const struct intercept_settings *settings = intercept->settings;
+	const struct intercept_settings *settings = &intercept->settings;
 
 	*usage = true;
 	if (!fit_together(settings, error) || !open_secrets(intercept, error) ||
@@ -209,7 +209,7 @@ intercept_new(const struct intercept_settings *settings, bool *usage, char error
 
 	if (intercept == NULL)
 		abort();
-	intercept->settings = settings;
+	intercept->settings = *settings;
 	well = make_all(intercept, usage, error);
 	ERR_clear_error();
 	if (well)

@@ -22,8 +22,8 @@
 struct intercept;
 
 /*
- * Reads certificates and keys, or makes the CA of this run; opens the key log. Borrows the
- * settings' texts until intercept_free. NULL: error says what is wrong with which file and how
+ * Reads certificates and keys, or makes the CA of this run; opens the key log. Copies the
+ * settings, and borrows their texts until intercept_free. NULL: error says what is wrong with which file and how
  * it is mended; *usage tells whether the settings are to blame (exit code 2) or the system.
  *
  * The rest of this header may be called by several threads at once.

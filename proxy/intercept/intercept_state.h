@@ -15,7 +15,7 @@
 #define INTERCEPT_NOTES 4
 
 struct intercept {
-	const struct intercept_settings *settings;
+	struct intercept_settings settings;
 	SSL_CTX            *contexts[2];/* towards the client, towards the server: enum smtp_side */
 	struct mint        *mint;       /* NULL: the certificate is given */
 	struct pem_pair     given;      /* --cert and --key; .cert NULL: minted */

@@ -32,7 +32,7 @@ struct intercept_settings {
 	const char *client_cert, *client_key;   /* shown to a server that asks; key NULL: in the same file */
 	const char *keylog;             /* both legs' secrets are appended; NULL: they are not */
 	struct intercept_leg_settings legs[2];  /* towards the client, towards the server: enum smtp_side */
-	const char *own_name;           /* not NULL: no CA, one self-signed certificate for this name (the sink) */
+	const char *own_name;           /* not NULL: a server itself, no proxy: without cert a self-signed one of this name */
 };
 
 /* The first option that was given and is about TLS that the proxy speaks itself; NULL: none. */

@@ -25,6 +25,7 @@ sink_new(const struct sink_settings *settings, struct buffer *out)
 	if (sink == NULL)
 		return NULL;
 	sink->settings = settings;
+	sink->secured = settings->secured;
 	smtp_dialogue_init(&sink->dialogue, &limits, settings->lmtp);
 	smtp_dialogue_no_greeting(&sink->dialogue, false);
 	greeting = smtp_dialogue_turn(&sink->dialogue);
@@ -47,6 +48,24 @@ bool
 sink_is_over(const struct sink *sink)
 {
 	return sink->over;
+}
+
+bool
+sink_awaits_tls(const struct sink *sink)
+{
+	return sink->awaits_tls;
+}
+
+void
+sink_secure(struct sink *sink)
+{
+	smtp_dialogue_secured(&sink->dialogue);
+	sink_reset(sink);
+	sink->hello = SINK_SILENT;
+	sink->auth = SINK_AUTH_NONE;
+	sink->authenticated = false;
+	sink->awaits_tls = false;
+	sink->secured = true;
 }
 
 void
@@ -134,11 +153,12 @@ chunk_done(struct sink *sink, struct buffer *out)
 		answered(sink, sink_say(out, 250, "2.0.0 Ok, %llu octets", (unsigned long long)sink->chunk));
 }
 
-/* The client speaks TLS, and nobody here does: there is nothing more to say that it would read. */
+/* The client speaks TLS where nobody does: there is nothing more to say that it would read. */
 static void
 not_smtp(struct sink *sink, struct buffer *out)
 {
-	sink_say(out, 500, "5.5.1 This is no SMTP, and TLS was not offered");
+	sink_say(out, 500, "5.5.1 This is no SMTP%s",
+	    sink->settings->starttls ? "; TLS begins with STARTTLS here" : ", and TLS was not offered");
 	sink->over = true;
 }
 
@@ -181,10 +201,10 @@ sink_feed(struct sink *sink, const char *octets, size_t len, struct buffer *out)
 	struct smtp_unit unit;
 	size_t           used = 0;
 
-	while (!sink->over && out->len < OUT_FULL &&
+	while (!sink->over && !sink->awaits_tls && out->len < OUT_FULL &&
 	       smtp_dialogue_feed(&sink->dialogue, SMTP_CLIENT, octets + used, len - used, 0, &unit)) {
 		take_unit(sink, &unit, out);
 		used += unit.wire.len;
 	}
-	return sink->over ? len : used;
+	return sink->over || sink->awaits_tls ? len : used;
 }

@@ -31,6 +31,8 @@ struct sink_message {
 struct sink_settings {
 	uint64_t        max_size;       /* octets of a message, as SIZE announces; 0: no limit */
 	bool            lmtp;           /* LMTP alone; else it begins with a LHLO */
+	bool            starttls;       /* STARTTLS is offered: who owns the connection can speak TLS */
+	bool            secured;        /* TLS is there from the start (RFC 8314) */
 	struct maildir *maildir;        /* NULL: nothing is kept */
 	/* Told of each message; views and texts last as long as the call. May be NULL. */
 	void          (*message)(void *owner, const struct sink_message *message);
@@ -54,6 +56,15 @@ size_t sink_feed(struct sink *sink, const char *octets, size_t len, struct buffe
 
 /* The last reply has been given (221, 421): the connection ends when *out has gone out. */
 bool sink_is_over(const struct sink *sink);
+
+/*
+ * The client was given the 220 to its STARTTLS: TLS begins behind *out. What it had sent behind the
+ * command was thrown away (RFC 3207 4.2); nothing is to be fed until sink_secure, or sink_free.
+ */
+bool sink_awaits_tls(const struct sink *sink);
+
+/* TLS is up: the session begins anew, at the state behind the greeting. */
+void sink_secure(struct sink *sink);
 
 /* Ends the session with a 421, "4.4.2 why". */
 void sink_end(struct sink *sink, const char *why, struct buffer *out);

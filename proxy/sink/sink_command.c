@@ -24,6 +24,7 @@ struct sink_program {
 	struct event_base    *base;
 	struct event         *signals[2];
 	struct maildir       *maildir;
+	struct intercept     *tls;
 	struct listener      *listeners;
 	size_t                count;
 };
@@ -46,6 +47,42 @@ on_message(void *owner, const struct sink_message *m)
 	if (m->error != NULL && options->quiet == 0)
 		fprintf(stderr, "smtpscope: sink: a message from <%s> could not be kept in %s: %s\n", path,
 		    options->save_messages, m->error);
+}
+
+/* TLS that failed is worth a line; that it went well, with -v. */
+static void
+on_secured(void *owner, struct tls_conn *conn, const struct tls_conn_failure *failure)
+{
+	const struct options *options = owner;
+	struct tls_conn_facts facts;
+
+	if (failure != NULL && options->quiet == 0)
+		fprintf(stderr, "smtpscope: sink: TLS failed: %.*s\n", (int)failure->reason.len, failure->reason.at);
+	if (failure != NULL || options->verbose == 0)
+		return;
+	tls_conn_facts(conn, &facts);
+	fprintf(stderr, "TLS begins: %.*s, %.*s\n", (int)facts.version.len, facts.version.at, (int)facts.cipher.len,
+	    facts.cipher.at);
+}
+
+/* A certificate that is given, or one that it signs itself. */
+static int
+open_tls(struct sink_program *p)
+{
+	struct intercept_settings settings = p->options->tls;
+	char                      error[INTERCEPT_ERROR_MAX];
+	const char               *note;
+	bool                      usage;
+
+	settings.own_name = SINK_NAME;
+	p->tls = intercept_new(&settings, &usage, error);
+	if (p->tls == NULL) {
+		fprintf(stderr, "smtpscope: sink: %s\n", error);
+		return usage ? EXIT_USAGE : EXIT_FAILED;
+	}
+	for (unsigned n = 0; p->options->verbose > 0 && (note = intercept_note(p->tls, n)) != NULL; n++)
+		fprintf(stderr, "smtpscope: sink: %s\n", note);
+	return EXIT_DONE;
 }
 
 static void
@@ -91,7 +128,9 @@ start(struct sink_program *p)
 
 		l->settings = (struct sink_server_settings){
 		    .session = {.max_size = p->options->max_size, .lmtp = l->url.scheme == URL_LMTP,
-		        .maildir = p->maildir, .message = on_message, .owner = (void *)(uintptr_t)p->options},
+		        .maildir = p->maildir, .message = on_message, .owner = (void *)(uintptr_t)p->options,
+		        .starttls = true},
+		    .tls = p->tls, .secured = on_secured,
 		    .idle_us = SINK_SERVER_IDLE_US,
 		};
 		l->server = sink_server_start(
@@ -137,6 +176,7 @@ run(struct sink_program *p)
 			return EXIT_FAILED;
 		}
 	}
+	signal(SIGPIPE, SIG_IGN);       /* OpenSSL writes to sockets as to files */
 	raise_descriptors();
 	code = start(p);
 	if (code == EXIT_DONE && event_base_dispatch(p->base) < 0) {
@@ -161,6 +201,8 @@ sink_command(const struct options *options)
 		}
 	}
 	if (code == EXIT_DONE)
+		code = open_tls(&p);
+	if (code == EXIT_DONE)
 		code = run(&p);
 	for (size_t i = 0; i < p.count && p.listeners != NULL; i++)
 		if (p.listeners[i].server != NULL)
@@ -170,6 +212,7 @@ sink_command(const struct options *options)
 			event_free(p.signals[i]);
 	if (p.base != NULL)
 		event_base_free(p.base);
+	intercept_free(p.tls);
 	free(p.listeners);
 	maildir_close(p.maildir);
 	return code;

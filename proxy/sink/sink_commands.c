@@ -46,8 +46,8 @@ trim(struct view v)
 	return v;
 }
 
-static void
-reset(struct sink *sink)
+void
+sink_reset(struct sink *sink)
 {
 	sink_transaction_free(sink->transaction);
 	sink->transaction = NULL;
@@ -58,8 +58,9 @@ extended_hello(struct sink *sink, struct buffer *out)
 {
 	buffer_printf(out,
 	    "250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
-	    "250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n250-CHUNKING\r\n250 AUTH PLAIN LOGIN\r\n",
-	    SINK_NAME, (unsigned long long)sink->settings->max_size);
+	    "250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n250-CHUNKING\r\n%s250 AUTH PLAIN LOGIN\r\n",
+	    SINK_NAME, (unsigned long long)sink->settings->max_size,
+	    sink->settings->starttls && !sink->secured ? "250-STARTTLS\r\n" : "");
 	return 250;
 }
 
@@ -74,7 +75,7 @@ hello(struct sink *sink, const struct smtp_command *command, struct buffer *out)
 	if (trim(command->argument).len == 0)
 		return sink_say(out, 501, "5.5.4 Expected %s client.example.org",
 		    smtp_verb_entry(command->verb)->name.at);
-	reset(sink);
+	sink_reset(sink);
 	if (command->verb == SMTP_HELO) {
 		sink->hello = SINK_HELO;
 		return sink_say(out, 250, "%s", SINK_NAME);
@@ -87,7 +88,7 @@ static uint16_t
 rset(struct sink *sink, const struct smtp_command *command, struct buffer *out)
 {
 	(void)command;
-	reset(sink);
+	sink_reset(sink);
 	return sink_say(out, 250, "2.0.0 Ok");
 }
 
@@ -105,6 +106,28 @@ quit(struct sink *sink, const struct smtp_command *command, struct buffer *out)
 	(void)command;
 	sink->over = true;
 	return sink_say(out, 221, "2.0.0 Bye");
+}
+
+static uint16_t
+not_implemented(struct sink *sink, const struct smtp_command *command, struct buffer *out)
+{
+	(void)sink;
+	return sink_say(out, 502, "5.5.1 %s is not implemented", smtp_verb_entry(command->verb)->name.at);
+}
+
+static uint16_t
+starttls(struct sink *sink, const struct smtp_command *command, struct buffer *out)
+{
+	if (!sink->settings->starttls)
+		return not_implemented(sink, command, out);
+	if (trim(command->argument).len > 0)
+		return sink_say(out, 501, "5.5.4 STARTTLS takes no argument");
+	if (sink->secured)
+		return sink_say(out, 503, "5.5.1 This is TLS already");
+	if (sink->hello != SINK_EHLO && sink->hello != SINK_LHLO)
+		return sink_say(out, 503, "5.5.1 Say %s first", sink->settings->lmtp ? "LHLO" : "EHLO");
+	sink->awaits_tls = true;
+	return sink_say(out, 220, "2.0.0 TLS begins behind this line");
 }
 
 static uint16_t
@@ -127,14 +150,8 @@ help(struct sink *sink, const struct smtp_command *command, struct buffer *out)
 		    smtp_verb_entry(verb)->meaning, smtp_verb_entry(verb)->reference);
 	buffer_put(out, VIEW("214-2.0.0 smtpscope's built-in server: takes every message, relays none\r\n"));
 	return sink_say(out, 214,
-	    "2.0.0 HELO EHLO LHLO MAIL RCPT DATA BDAT RSET NOOP VRFY AUTH HELP QUIT; HELP VERB says more");
-}
-
-static uint16_t
-not_implemented(struct sink *sink, const struct smtp_command *command, struct buffer *out)
-{
-	(void)sink;
-	return sink_say(out, 502, "5.5.1 %s is not implemented", smtp_verb_entry(command->verb)->name.at);
+	    "2.0.0 HELO EHLO LHLO MAIL RCPT DATA BDAT RSET NOOP VRFY AUTH HELP%s QUIT; HELP VERB says more",
+	    sink->settings->starttls ? " STARTTLS" : "");
 }
 
 static uint16_t
@@ -235,6 +252,7 @@ static const struct {
     [SMTP_NOOP] = {noop, false},
     [SMTP_QUIT] = {quit, true},
     [SMTP_AUTH] = {auth, false},
+    [SMTP_STARTTLS] = {starttls, false},
 };
 
 uint16_t

@@ -18,11 +18,13 @@
 
 #define READ_MAX        65536   /* octets a read */
 #define BACKLOG         4096
+#define HANDSHAKE_S     60      /* how long TLS may take to begin */
 #define LINGER_S        5       /* how long a client may take to close behind its last reply */
 #define RETRY_S         1       /* behind an accept that failed for want of descriptors */
 
 enum state {
 	TALKING,
+	SHAKING_HANDS,          /* a TLS handshake is under way */
 	LAST_WORDS,             /* the session is over, its replies go out */
 	LINGERING               /* all is said, FIN is sent; what still comes is thrown away */
 };
@@ -31,11 +33,13 @@ struct connection {
 	TAILQ_ENTRY(connection) link;
 	struct sink_server     *server;
 	struct sink            *sink;
+	struct tls_conn        *tls;            /* NULL: in the clear */
 	struct event            readable, writable;
 	struct buffer           in;             /* what was read and not used: part of a line, mostly */
 	struct buffer           out;            /* what was said and not sent */
 	enum state              state;
 	bool                    at_end;         /* the client has sent its last octet */
+	bool                    wants_write;    /* TLS does, to go on with its handshake or with reading */
 };
 
 struct sink_server {
@@ -67,6 +71,7 @@ connection_free(struct connection *c)
 	server->count--;
 	event_del(&c->readable);
 	event_del(&c->writable);
+	tls_conn_free(c->tls);
 	close(event_get_fd(&c->readable));
 	sink_free(c->sink);
 	buffer_free(&c->in);
@@ -94,23 +99,52 @@ feed(struct connection *c, const char *octets, size_t len)
 		c->state = LAST_WORDS;
 }
 
+/* To the client, in the clear or by TLS. */
+static enum tls_conn_step
+put_out(struct connection *c, const char *at, size_t len, size_t *taken)
+{
+	ssize_t n;
+
+	if (c->tls != NULL)
+		return tls_conn_write(c->tls, at, len, taken);
+	do {
+		n = send(event_get_fd(&c->writable), at, len, MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	*taken = n < 0 ? 0 : (size_t)n;
+	if (n >= 0)
+		return TLS_CONN_OK;
+	return errno == EAGAIN || errno == EWOULDBLOCK ? TLS_CONN_WANT_WRITE : TLS_CONN_LOST;
+}
+
+/* From the client, likewise. */
+static enum tls_conn_step
+take_in(struct connection *c, char *at, size_t size, size_t *len)
+{
+	ssize_t n;
+
+	if (c->tls != NULL)
+		return tls_conn_read(c->tls, at, size, len);
+	n = recv(event_get_fd(&c->readable), at, size, 0);
+	*len = n < 0 ? 0 : (size_t)n;
+	if (n != 0)
+		return n > 0 ? TLS_CONN_OK
+		    : errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? TLS_CONN_WANT_READ : TLS_CONN_LOST;
+	return TLS_CONN_EOF;
+}
+
 /* False: the connection is broken. */
 static bool
 flush(struct connection *c)
 {
-	size_t  sent = 0;
-	ssize_t n;
+	enum tls_conn_step step = TLS_CONN_OK;
+	size_t  sent = 0, taken;
 
-	while (sent < c->out.len) {
-		n = send(event_get_fd(&c->writable), c->out.at + sent, c->out.len - sent, MSG_NOSIGNAL);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
-			return false;
-		if (n < 0)
-			break;
-		sent += (size_t)n;
+	while (sent < c->out.len && step == TLS_CONN_OK) {
+		step = put_out(c, c->out.at + sent, c->out.len - sent, &taken);
+		sent += taken;
 	}
+	if (step == TLS_CONN_LOST || step == TLS_CONN_FAILED)
+		return false;
 	buffer_drop(&c->out, sent);
 	if (c->out.len == 0)
 		buffer_free(&c->out);
@@ -121,16 +155,67 @@ flush(struct connection *c)
 static void
 await(struct connection *c)
 {
-	static const struct timeval linger = {LINGER_S, 0};
+	static const struct timeval linger = {LINGER_S, 0}, handshake = {HANDSHAKE_S, 0};
 	const struct timeval       *idle = evutil_timerisset(&c->server->idle) ? &c->server->idle : NULL;
 
-	if (c->out.len > 0) {
+	if (c->state == SHAKING_HANDS)
+		idle = &handshake;
+	if (c->out.len > 0 || c->wants_write) {
 		event_del(&c->readable);
 		event_add(&c->writable, c->state == LAST_WORDS ? &linger : idle);
 		return;
 	}
 	event_del(&c->writable);
 	event_add(&c->readable, c->state == LINGERING ? &linger : idle);
+}
+
+/* FIN behind what was said last, and no close before the client's: RST would overtake it. */
+static void
+begin_lingering(struct connection *c)
+{
+	shutdown(event_get_fd(&c->readable), SHUT_WR);
+	tls_conn_free(c->tls);          /* what still comes is thrown away unread */
+	c->tls = NULL;
+	buffer_free(&c->in);
+	buffer_free(&c->out);
+	c->wants_write = false;
+	c->state = LINGERING;
+}
+
+/* The handshake goes on, as far as the socket lets it. */
+static void
+shake_hands(struct connection *c)
+{
+	const struct sink_server_settings *settings = c->server->settings;
+	struct tls_conn_failure failure;
+	enum tls_conn_step step = tls_conn_handshake(c->tls);
+
+	c->wants_write = step == TLS_CONN_WANT_WRITE;
+	if (step == TLS_CONN_WANT_READ || step == TLS_CONN_WANT_WRITE)
+		return;
+	if (step != TLS_CONN_OK)
+		tls_conn_failure(c->tls, &failure);
+	if (settings->secured != NULL)
+		settings->secured(settings->session.owner, c->tls, step == TLS_CONN_OK ? NULL : &failure);
+	if (step != TLS_CONN_OK) {
+		begin_lingering(c);
+		return;
+	}
+	if (sink_awaits_tls(c->sink))
+		sink_secure(c->sink);
+	c->state = TALKING;
+}
+
+/* False: out of memory. */
+static bool
+begin_tls(struct connection *c)
+{
+	c->tls = intercept_towards_client(c->server->settings->tls);
+	if (c->tls == NULL || !tls_conn_attach(c->tls, event_get_fd(&c->readable), VIEW_NONE) ||
+	    !tls_conn_serve(c->tls, NULL, VIEW_NONE))
+		return false;
+	c->state = SHAKING_HANDS;
+	return true;
 }
 
 /*
@@ -143,12 +228,22 @@ update(struct connection *c)
 	size_t before;
 
 	for (;;) {
+		if (c->state == SHAKING_HANDS)
+			shake_hands(c);
+		if (c->state == SHAKING_HANDS)
+			break;
 		if (!flush(c)) {
 			connection_free(c);
 			return;
 		}
 		if (c->out.len > 0 || c->state != TALKING)
 			break;
+		if (sink_awaits_tls(c->sink)) {
+			if (begin_tls(c))
+				continue;
+			connection_free(c);
+			return;
+		}
 		before = c->in.len;
 		if (before == 0)
 			break;
@@ -156,15 +251,14 @@ update(struct connection *c)
 		if (c->in.len == before && c->out.len == 0)
 			break;
 	}
-	if (c->out.len == 0 && c->at_end) {
+	if (c->out.len == 0 && c->at_end && c->state != SHAKING_HANDS) {
 		connection_free(c);
 		return;
 	}
-	/* FIN behind the last reply, and no close before the client's: RST would overtake the reply. */
 	if (c->out.len == 0 && c->state == LAST_WORDS) {
-		shutdown(event_get_fd(&c->readable), SHUT_WR);
-		buffer_free(&c->in);
-		c->state = LINGERING;
+		if (c->tls != NULL)
+			tls_conn_close(c->tls);
+		begin_lingering(c);
 	}
 	await(c);
 }
@@ -173,10 +267,12 @@ static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct connection *c = arg;
-	ssize_t            n;
+	enum tls_conn_step step;
+	size_t             len;
 
+	(void)fd;
 	if (what & EV_TIMEOUT) {
-		if (c->state == LINGERING) {
+		if (c->state == LINGERING || c->state == SHAKING_HANDS) {
 			connection_free(c);
 			return;
 		}
@@ -185,19 +281,24 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		update(c);
 		return;
 	}
-	n = recv(fd, c->server->scratch, sizeof c->server->scratch, 0);
-	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+	if (c->state == SHAKING_HANDS) {
+		update(c);
 		return;
-	if (n < 0 || (n == 0 && c->state == LINGERING)) {
+	}
+	step = take_in(c, c->server->scratch, sizeof c->server->scratch, &len);
+	if (step == TLS_CONN_WANT_READ)
+		return;
+	if (step == TLS_CONN_LOST || step == TLS_CONN_FAILED || (step == TLS_CONN_EOF && c->state == LINGERING)) {
 		connection_free(c);
 		return;
 	}
 	if (c->state == LINGERING)
 		return;
-	if (n == 0)
+	c->wants_write = step == TLS_CONN_WANT_WRITE;
+	if (step == TLS_CONN_OK)
+		feed(c, c->server->scratch, len);
+	else if (step != TLS_CONN_WANT_WRITE)
 		c->at_end = true;
-	else
-		feed(c, c->server->scratch, (size_t)n);
 	update(c);
 }
 
@@ -207,10 +308,12 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	struct connection *c = arg;
 
 	(void)fd;
-	if (what & EV_TIMEOUT)
+	if (what & EV_TIMEOUT) {
 		connection_free(c);
-	else
-		update(c);
+		return;
+	}
+	c->wants_write = false;
+	update(c);
 }
 
 bool
@@ -233,6 +336,10 @@ sink_server_take(struct sink_server *server, evutil_socket_t fd)
 	event_assign(&c->writable, server->base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
 	TAILQ_INSERT_TAIL(&server->connections, c, link);
 	server->count++;
+	if (server->settings->session.secured && !begin_tls(c)) {
+		connection_free(c);
+		return false;
+	}
 	update(c);
 	return true;
 }
@@ -360,8 +467,11 @@ sink_server_stop(struct sink_server *server)
 		evconnlistener_free(server->listener);
 	server->listener = NULL;
 	while ((c = TAILQ_FIRST(&server->connections)) != NULL) {
-		sink_end(c->sink, "4.3.2 The server is going down", &c->out);
-		flush(c);
+		if (c->state == TALKING) {
+			sink_end(c->sink, "4.3.2 The server is going down", &c->out);
+			if (flush(c) && c->tls != NULL)
+				tls_conn_close(c->tls);
+		}
 		connection_free(c);
 	}
 	if (server->retry != NULL)

@@ -10,12 +10,16 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "proxy/intercept/intercept.h"
 #include "proxy/sink/sink.h"
 
 #define SINK_SERVER_ERROR_MAX 256
 
 struct sink_server_settings {
 	struct sink_settings session;           /* what each session is told */
+	const struct intercept *tls;            /* for STARTTLS and implicit TLS; NULL: neither */
+	/* Told of each handshake that is over: failure is NULL where it went well. May be NULL; owner is the session's. */
+	void               (*secured)(void *owner, struct tls_conn *conn, const struct tls_conn_failure *failure);
 	uint32_t             max_sessions;      /* more wait to be accepted; 0: no limit of ours */
 	uint64_t             idle_us;           /* nothing heard for so long: 421 and the end; 0: never */
 };

@@ -42,6 +42,7 @@ struct sink {
 	bool                        authenticated;
 	bool                        chunk_waits;/* a BDAT is answered when its chunk has come */
 	bool                        chunk_last;
+	bool                        awaits_tls, secured;
 	bool                        over;
 };
 
@@ -63,6 +64,9 @@ void sink_report(const struct sink *sink, uint16_t code, const char *file);
 uint16_t sink_answer_command(
     struct sink *sink, const struct smtp_command *command, unsigned marks, struct buffer *out);
 uint16_t sink_answer_auth_line(struct sink *sink, struct view line, unsigned marks, struct buffer *out);
+
+/* Forgets the transaction. */
+void sink_reset(struct sink *sink);
 
 /* sink_mail.c: the commands of a mail transaction. */
 uint16_t sink_mail(struct sink *sink, const struct smtp_command *command, struct buffer *out);

@@ -457,6 +457,54 @@ START_TEST(replies_that_nobody_reads_push_back)
 }
 END_TEST
 
+/* Feeds a line, and expects a reply that begins so; NULL: none. */
+static void
+said_to(struct sink *sink, struct buffer *out, const char *line, const char *begins)
+{
+	ck_assert_uint_eq(sink_feed(sink, line, strlen(line), out), strlen(line));
+	if (begins == NULL)
+		ck_assert_uint_eq(out->len, 0);
+	else
+		ck_assert_msg(out->len >= strlen(begins) && memcmp(out->at, begins, strlen(begins)) == 0, "%s%.*s", line,
+		    (int)out->len, out->at);
+	out->len = 0;
+}
+
+/* RFC 3207 4.2: what was said in the clear is forgotten, and what was glued behind STARTTLS never read. */
+START_TEST(starttls_begins_anew)
+{
+	const struct sink_settings settings = {.max_size = SIZE_MAX_OCTETS, .starttls = true};
+	struct buffer out = {NULL, 0, 0};
+	struct sink  *sink = sink_new(&settings, &out);
+
+	out.len = 0;
+	said_to(sink, &out, "STARTTLS\r\n", "503 5.5.1 Say EHLO first\r\n");
+	sink_feed(sink, "EHLO client.example.org\r\n", 25, &out);
+	ck_assert_ptr_nonnull(memmem(out.at, out.len, "250-STARTTLS\r\n", 14));
+	out.len = 0;
+	said_to(sink, &out, "AUTH PLAIN AGFubgBzZWNyZXQ=\r\n", "235 ");
+	said_to(sink, &out, "MAIL FROM:<ann@example.org>\r\n", "250 2.1.0");
+	said_to(sink, &out, "STARTTLS now\r\n", "501 5.5.4");
+	ck_assert(!sink_awaits_tls(sink));
+	said_to(sink, &out, "STARTTLS\r\nRSET\r\nMAIL FROM:<carol@example.org>\r\nRC", "220 2.0.0");
+	ck_assert(sink_awaits_tls(sink));
+	sink_secure(sink);
+	ck_assert(!sink_awaits_tls(sink));
+	said_to(sink, &out, "", NULL);
+	said_to(sink, &out, "RCPT TO:<bob@example.net>\r\n", "503 ");
+	sink_feed(sink, "EHLO client.example.org\r\n", 25, &out);
+	ck_assert_ptr_null(memmem(out.at, out.len, "STARTTLS", 8));
+	out.len = 0;
+	said_to(sink, &out, "RCPT TO:<bob@example.net>\r\n", "503 ");
+	said_to(sink, &out, "STARTTLS\r\n", "503 5.5.1 This is TLS already\r\n");
+	said_to(sink, &out, "AUTH PLAIN AGFubgBzZWNyZXQ=\r\n", "235 ");
+	said_to(sink, &out, "MAIL FROM:<ann@example.org>\r\n", "250 2.1.0");
+	said_to(sink, &out, "QUIT\r\n", "221 ");
+	sink_free(sink);
+	buffer_free(&out);
+}
+END_TEST
+
 START_TEST(it_can_be_ended)
 {
 	const struct sink_settings settings = {.max_size = SIZE_MAX_OCTETS};
@@ -675,6 +723,7 @@ main(void)
 	tcase_add_test(tcase, a_line_that_is_too_long_and_the_session_goes_on);
 	tcase_add_test(tcase, recipients_are_bounded);
 	tcase_add_test(tcase, replies_that_nobody_reads_push_back);
+	tcase_add_test(tcase, starttls_begins_anew);
 	tcase_add_test(tcase, it_can_be_ended);
 	tcase_add_test(tcase, kept_by_data);
 	tcase_add_test(tcase, kept_by_chunks);
