@@ -97,6 +97,19 @@
 	"Besides programs that send spam, a proxy or firewall that hides the keyword from one side alone is a " \
 	"common cause."
 
+#define EXT_SIZE_WRONG_WORDS \
+	"the message is larger than SIZE= said", \
+	"MAIL declared a size, and more octets than that were sent, line ends counted and added dots not. " \
+	"A server may take the declaration for an estimate, or refuse the message by 552 when more comes " \
+	"than it made room for. Where a rule made the message larger, the finding says so: the client had " \
+	"declared it right, and the server was not told."
+#define MSG_DKIM_BROKEN_WORDS \
+	"a rule changed what a DKIM signature covers", \
+	"The message has a DKIM-Signature, and a rule changed its body, or a header field that the signature " \
+	"names in h=. The body hash or the signature does not fit any more: the receiver will find it invalid, " \
+	"and DMARC may fail with it. What the receiver makes of the message then is not what it would have " \
+	"made of the one that was sent. Any program on the way that adds a footer or rewrites a subject does the same."
+
 #define CAP_GAP_WORDS \
 	"octets are missing from the capture", \
 	"The other end acknowledged octets that the capture does not have: the capturing host dropped " \

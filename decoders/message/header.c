@@ -103,6 +103,43 @@ header_find(struct view header, struct view name, struct view *value)
 	return false;
 }
 
+struct view
+header_line_name(struct view line)
+{
+	size_t len = 0, colon;
+
+	while (len < line.len && line.at[len] > 32 && line.at[len] < 127 && line.at[len] != ':')
+		len++;
+	colon = len;
+	while (colon < line.len && is_blank(line.at[colon]))
+		colon++;
+	if (len == 0 || colon == line.len || line.at[colon] != ':')
+		return VIEW_NONE;
+	return view_first(line, len);
+}
+
+bool
+header_next(struct view *rest, struct view *name, struct view *value)
+{
+	while (rest->len > 0) {
+		struct view header = *rest;
+		size_t len = line_length(header);
+
+		*name = header_line_name(view_first(header, len));
+		if (name->at == NULL && (header.at[0] == '\n' || (len == 2 && header.at[0] == '\r')))
+			return false;
+		while (len < header.len && is_blank(header.at[len]))
+			len += line_length(view_from(header, len));
+		*rest = view_from(header, len);
+		if (name->at == NULL)
+			continue;
+		header = view_from(view_first(header, len), name->len);
+		*value = trim(view_from(header, (size_t)((const char *)memchr(header.at, ':', header.len) - header.at) + 1));
+		return true;
+	}
+	return false;
+}
+
 /* The octets of the character at the start of v; 0: they are not UTF-8. */
 static size_t
 utf8_length(struct view v)

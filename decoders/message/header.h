@@ -12,6 +12,15 @@
  */
 bool header_find(struct view header, struct view name, struct view *value);
 
+/* The name of the field that a line begins; .at NULL: it begins none (text, a folded line, an empty one). */
+struct view header_line_name(struct view line);
+
+/*
+ * The next field of a header, *rest being what is left of it. A line that belongs to no field is
+ * skipped. False: there are no more, or the empty line has come.
+ */
+bool header_next(struct view *rest, struct view *name, struct view *value);
+
 /*
  * Unfolds a field's body and decodes its encoded words to UTF-8, up to size octets; returns
  * how many. A charset that is not known or octets that are not of it stay as sent.

@@ -189,6 +189,18 @@ struct smtp_exchange *smtp_dialogue_inserted(struct smtp_dialogue *d, enum smtp_
     uint64_t time_us, void *note);
 
 /*
+ * The same for a chunk of our own, in front of the client's, which is coming in and of which the
+ * server has been sent nothing yet. NULL: there is none, or out of memory.
+ */
+struct smtp_exchange *smtp_dialogue_inserted_chunk(struct smtp_dialogue *d, uint64_t time_us, void *note);
+
+/*
+ * The client's chunk that is coming in will not be sent, for the server has refused one of ours
+ * before it. Returns its exchange, of which the server owes nothing any more; NULL: there is none.
+ */
+struct smtp_exchange *smtp_dialogue_chunk_unsent(struct smtp_dialogue *d);
+
+/*
  * Whether what the client has been settled for so far ends between two commands: what the
  * server is sent next is a command to it, whoever sends it.
  */

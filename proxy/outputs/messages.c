@@ -241,6 +241,14 @@ write_anew(struct messages *m, struct saving *saving, const struct buffer *top)
 	return false;
 }
 
+/* Rules keep others. */
+static void
+discard(struct saving *saving)
+{
+	maildir_discard(saving->file);
+	saving->file = NULL;
+}
+
 static void
 message(struct messages *m, const struct event *event)
 {
@@ -250,8 +258,14 @@ message(struct messages *m, const struct event *event)
 
 	put_top(&top, event);
 	/* An empty content has no stretch. */
+	if (saving == NULL && event->as.message.unwanted) {
+		buffer_free(&top);
+		return;
+	}
 	if (saving == NULL)
 		saving = begin(m, event->session, event->as.message.message, &top);
+	else if (event->as.message.unwanted)
+		discard(saving);
 	else if (saving->file != NULL && !view_equal(written(&top), written(&saving->top)) &&
 	    !write_anew(m, saving, &top))
 		lose(m, saving, event->session);

@@ -117,7 +117,7 @@ load_rules(struct proxy *p)
 	const struct options *options = p->options;
 	struct session_config config = {
 	    .events = reporting_sink(&p->reporting), .wire = reporting_wire(&p->reporting), .source = "proxy",
-	    .show_secrets = options->show_secrets,
+	    .show_secrets = options->show_secrets, .keeps_messages = options->save_messages != NULL,
 	    .max_line = (uint32_t)options->max_line, .max_content = options->max_content,
 	    .arena = &p->worker.arena};
 

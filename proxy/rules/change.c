@@ -5,6 +5,7 @@
  */
 #include "decoders/smtp/line.h"
 #include "proxy/rules/judging.h"
+#include "proxy/rules/replace.h"
 #include "proxy/rules/state.h"
 
 /* The command line is these three parts now (without its line end, which stays). */
@@ -153,69 +154,16 @@ set(struct judging *j, const struct action *action)
 	}
 }
 
-/* What stands for a match: $1 to $9 are its groups. */
-static void
-put_new(struct text *out, const struct action *action, const struct pattern_groups *groups)
-{
-	struct view new = action->text_new;
-	size_t start = 0;
-
-	for (size_t i = 0; action->pattern != NULL && i + 1 < new.len; i++) {
-		if (new.at[i] != '$' || new.at[i + 1] < '1' || new.at[i + 1] > '9')
-			continue;
-		text_put(out, (struct view){new.at + start, i - start});
-		text_put(out, groups->group[new.at[i + 1] - '0']);
-		start = i + 2;
-		i++;
-	}
-	text_put(out, view_from(new, start));
-}
-
-/* Where the old is found from an offset on; groups are filled in. */
-static bool
-find_old(struct judging *j, const struct action *action, struct view line, size_t from,
-    struct pattern_groups *groups)
-{
-	const char *at;
-
-	if (action->pattern != NULL)
-		return pattern_match(action->pattern, j->state->user, line, from, groups);
-	at = from < line.len ? memmem(line.at + from, line.len - from, action->text_old.at, action->text_old.len) : NULL;
-	groups->group[0] = (struct view){at, action->text_old.len};
-	return at != NULL;
-}
-
-/* Every occurrence in a line (without its line end). */
-static void
-replace_line(struct judging *j, const struct action *action, struct view line, struct text *out)
-{
-	struct pattern_groups groups;
-	size_t from = 0, done = 0;
-
-	while (from <= line.len && find_old(j, action, line, from, &groups)) {
-		struct view whole = groups.group[0];
-		size_t at = whole.at != NULL ? (size_t)(whole.at - line.at) : 0;
-
-		if (at < done)
-			break;  /* \K can say that a match begins where it does not */
-		text_put(out, (struct view){line.at + done, at - done});
-		put_new(out, action, &groups);
-		done = at + whole.len;
-		/* A match of nothing must not be found at the same place again. */
-		from = whole.len > 0 ? done : done + 1;
-	}
-	text_put(out, view_from(line, done));
-}
-
 static void
 replace(struct judging *j, const struct action *action)
 {
 	struct text out = TEXT_IN(j->arena);
 	struct smtp_reply_line line;
 	struct view rest;
+	bool at_start;
 
 	if (j->facts.place == RULES_AT_COMMAND && j->facts.has_command) {
-		replace_line(j, action, j->facts.command.line, &out);
+		replace_in_line(action, j->state->user, j->facts.command.line, &out, &at_start);
 		change_command(j, text_done(&out), VIEW(""), VIEW(""));
 		return;
 	}
@@ -225,7 +173,7 @@ replace(struct judging *j, const struct action *action)
 	while (smtp_reply_line_next(&rest, &line)) {
 		struct view text = smtp_line_text(line.wire);
 
-		replace_line(j, action, text, &out);
+		replace_in_line(action, j->state->user, text, &out, &at_start);
 		text_put(&out, view_from(line.wire, text.len));
 	}
 	change_reply(j, text_done(&out));

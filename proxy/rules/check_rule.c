@@ -119,10 +119,6 @@ check_action_place(struct parser *p, const struct action *action, const struct p
 		check_set(p, action, place, origin);
 	else if (action->type == ACTION_REPLY && action->code != 0)
 		check_reply_code(p, action->code, place, origin);
-	else if ((action->type == ACTION_REPLACE || action->type == ACTION_TRUNCATE || action->type == ACTION_CORRUPT) &&
-	    place->at == RULES_AT_CONTENT)
-		parser_error(p, origin, "%s on CONTENT is not there yet: so far it changes command and reply lines",
-		    entry->name.at);
 	else if (action->type == ACTION_REPEAT && place->at == RULES_AT_COMMAND && !place->any &&
 	    !language_repeats((enum smtp_verb)place->slot))
 		parser_warn(p, origin, "%s is sent once all the same: what follows it would be read otherwise", here);
@@ -160,6 +156,9 @@ check_line_feed(struct parser *p, const struct action *action, size_t origin)
 
 			feed = feed || memchr(literal.at, '\n', literal.len) != NULL;
 		}
+	/* In content nobody writes one by mistake. */
+	for (size_t i = 0; i < p->rule.place_count; i++)
+		feed = feed && p->rule.places[i].at != RULES_AT_CONTENT;
 	if (feed && action->type == ACTION_SET && language_sets[action->set].stands == ON_REPLY)
 		parser_error(p, origin, "no LF in what a reply is set to: for broken replies there is `reply raw`");
 	else if (feed)
@@ -173,9 +172,6 @@ check_action(struct parser *p, const struct action *action, size_t origin)
 
 	for (size_t i = 0; i < p->rule.place_count && p->source->errors == errors; i++)
 		check_action_place(p, action, &p->rule.places[i], origin);
-	if (!language_actions[action->type].there)
-		parser_error(p, origin, "%s is not there yet: this version of smtpscope can read it, not do it",
-		    language_actions[action->type].name.at);
 	check_line_feed(p, action, origin);
 	if (action->type == ACTION_REPLY && !action->raw)
 		check_reply(p, action, origin);

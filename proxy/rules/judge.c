@@ -4,6 +4,7 @@
  * and whose doses let them act in the order in which they are written. What they do becomes
  * the steps of the verdict; a change is made at once, so that the next rule sees it.
  */
+#include "proxy/rules/editor.h"
 #include "proxy/rules/judging.h"
 #include "proxy/rules/state.h"
 
@@ -119,6 +120,25 @@ act_inject(struct judging *j, const struct action *action)
 	step->octets = text_done(&octets);
 }
 
+/* Content is changed as it passes; what is known of its header by now, for the next rule. */
+static struct step *
+act_edit(struct judging *j, const struct action *action)
+{
+	struct step *step = add_step(j, STEP_EDIT);
+	struct text field = TEXT_IN(j->arena);
+
+	step->edit = action;
+	if (action->type == ACTION_HEADER && action->header != HEADER_REMOVE) {
+		text_put(&field, action->field_name);
+		text_put(&field, VIEW(": "));
+		text_put(&field, template_fill(j, &action->strings[0], false));
+		step->octets = text_done(&field);
+	}
+	if (j->facts.header.len > 0 && (action->type == ACTION_HEADER || action->type == ACTION_REPLACE))
+		j->facts.header = editor_preview(j->state, step, j->facts.header, j->arena);
+	return step;
+}
+
 static void
 act(struct judging *j, const struct rule *rule, const struct action *action, const struct throw *throw)
 {
@@ -150,11 +170,26 @@ act(struct judging *j, const struct rule *rule, const struct action *action, con
 		act_repeat(j, action);
 		break;
 	case ACTION_CORRUPT:
+		if (j->facts.place == RULES_AT_CONTENT) {
+			act_edit(j, action)->seed = throw_number(j, rule, throw, (uint64_t)1 << 32 | action->ordinal);
+			break;
+		}
 		change_corrupt(j, rule, action, throw);
 		add_step(j, STEP_CHANGE);
 		break;
-	case ACTION_SET:
+	case ACTION_HEADER:
+		act_edit(j, action);
+		break;
+	case ACTION_SAVE:
+		add_step(j, STEP_SAVE);
+		break;
 	case ACTION_REPLACE:
+		if (j->facts.place == RULES_AT_CONTENT) {
+			act_edit(j, action);
+			break;
+		}
+		/* fall through */
+	case ACTION_SET:
 	case ACTION_HIDE:
 	case ACTION_OFFER:
 		change_unit(j, action);

@@ -17,7 +17,7 @@ const struct field_entry language_fields[FIELD_COUNT] = {
 };
 
 const struct action_entry language_actions[ACTION_COUNT] = {
-#define X(id, name, stands, there) {VIEW(name), stands, there},
+#define X(id, name, stands) {VIEW(name), stands},
 	RULES_ACTIONS(X)
 #undef X
 };

@@ -94,32 +94,32 @@ struct field_entry {
 };
 
 /*
- *      id        name         may stand on                                                       there yet
+ *      id        name         may stand on
  */
 #define RULES_ACTIONS(X) \
-	X(REPLY,    "reply",    ON_CONNECT | ON_COMMAND | ON_REPLY | ON_CONTENT_END,                 true) \
-	X(DROP,     "drop",     ON_COMMAND | ON_REPLY,                                              true) \
-	X(HOLD,     "hold",     ON_ANYTHING & ~ON_CLOSE,                                            true) \
-	X(STOP,     "stop",     ON_ANYTHING,                                                        true) \
-	X(PASS,     "pass",     ON_ANYTHING,                                                        true) \
-	X(SAVE,     "save",     ON_CONTENT | ON_CONTENT_END,                                        false) \
-	X(CLOSE,    "close",    ON_ANYTHING & ~ON_CLOSE,                                            true) \
-	X(RESET,    "reset",    ON_ANYTHING & ~ON_CLOSE,                                            true) \
-	X(DELAY,    "delay",    ON_ANYTHING & ~ON_CLOSE,                                            true) \
-	X(THROTTLE, "throttle", ON_CONNECT | ON_COMMAND | ON_REPLY | ON_CONTENT | ON_CONTENT_END,   true) \
-	X(DRIBBLE,  "dribble",  ON_CONNECT | ON_COMMAND | ON_REPLY | ON_CONTENT | ON_CONTENT_END,   true) \
-	X(TRUNCATE, "truncate", ON_COMMAND | ON_REPLY | ON_CONTENT,                                 true) \
-	X(REPEAT,   "repeat",   ON_COMMAND | ON_REPLY,                                              true) \
-	X(CORRUPT,  "corrupt",  ON_COMMAND | ON_REPLY | ON_CONTENT,                                 true) \
-	X(SET,      "set",      ON_COMMAND | ON_REPLY,                                              true) \
-	X(REPLACE,  "replace",  ON_COMMAND | ON_REPLY | ON_CONTENT,                                 true) \
-	X(HIDE,     "hide",     ON_EHLO_REPLY,                                                      true) \
-	X(OFFER,    "offer",    ON_EHLO_REPLY,                                                      true) \
-	X(HEADER,   "header",   ON_CONTENT,                                                         false) \
-	X(INJECT,   "inject",   ON_CONNECT | ON_COMMAND | ON_REPLY | ON_CONTENT_END,                true) \
-	X(LOG,      "log",      ON_ANYTHING,                                                        true) \
-	X(TAG,      "tag",      ON_ANYTHING,                                                        true) \
-	X(UNTAG,    "untag",    ON_ANYTHING,                                                        true)
+	X(REPLY,    "reply",    ON_CONNECT | ON_COMMAND | ON_REPLY | ON_CONTENT_END) \
+	X(DROP,     "drop",     ON_COMMAND | ON_REPLY) \
+	X(HOLD,     "hold",     ON_ANYTHING & ~ON_CLOSE) \
+	X(STOP,     "stop",     ON_ANYTHING) \
+	X(PASS,     "pass",     ON_ANYTHING) \
+	X(SAVE,     "save",     ON_CONTENT | ON_CONTENT_END) \
+	X(CLOSE,    "close",    ON_ANYTHING & ~ON_CLOSE) \
+	X(RESET,    "reset",    ON_ANYTHING & ~ON_CLOSE) \
+	X(DELAY,    "delay",    ON_ANYTHING & ~ON_CLOSE) \
+	X(THROTTLE, "throttle", ON_CONNECT | ON_COMMAND | ON_REPLY | ON_CONTENT | ON_CONTENT_END) \
+	X(DRIBBLE,  "dribble",  ON_CONNECT | ON_COMMAND | ON_REPLY | ON_CONTENT | ON_CONTENT_END) \
+	X(TRUNCATE, "truncate", ON_COMMAND | ON_REPLY | ON_CONTENT) \
+	X(REPEAT,   "repeat",   ON_COMMAND | ON_REPLY) \
+	X(CORRUPT,  "corrupt",  ON_COMMAND | ON_REPLY | ON_CONTENT) \
+	X(SET,      "set",      ON_COMMAND | ON_REPLY) \
+	X(REPLACE,  "replace",  ON_COMMAND | ON_REPLY | ON_CONTENT) \
+	X(HIDE,     "hide",     ON_EHLO_REPLY) \
+	X(OFFER,    "offer",    ON_EHLO_REPLY) \
+	X(HEADER,   "header",   ON_CONTENT) \
+	X(INJECT,   "inject",   ON_CONNECT | ON_COMMAND | ON_REPLY | ON_CONTENT_END) \
+	X(LOG,      "log",      ON_ANYTHING) \
+	X(TAG,      "tag",      ON_ANYTHING) \
+	X(UNTAG,    "untag",    ON_ANYTHING)
 
 enum action_type {
 #define X(id, ...) ACTION_##id,
@@ -131,7 +131,6 @@ enum action_type {
 struct action_entry {
 	struct view name;
 	unsigned    stands;     /* enum place_bit */
-	bool        there;      /* false: parsed, but refused until it can be done */
 };
 
 /* What `set` sets, and the places on which there is such a thing. */
@@ -149,6 +148,9 @@ enum set_what {
 #undef X
 	SET_COUNT
 };
+
+/* What `header` does to a field. */
+enum header_what { HEADER_ADD, HEADER_SET, HEADER_REMOVE };
 
 struct set_entry {
 	struct view name;

@@ -357,21 +357,45 @@ parse_offer(struct parser *p, struct action *action)
 	return add_template(p, action, "a string such as \"SIZE 1000000\"");
 }
 
+/* What cannot be the name of a field (RFC 5322 3.6.8) would make a line that is none. */
+static bool
+parse_header_name(struct parser *p, struct action *action)
+{
+	const struct token *token = parser_token(p);
+
+	if (!parse_string(p, "a string: the header field's name", &action->field_name))
+		return false;
+	for (size_t i = 0; i < action->field_name.len; i++) {
+		char c = action->field_name.at[i];
+
+		if (c > 32 && c < 127 && c != ':')
+			continue;
+		parser_error(p, token_origin(p->source, token, i), "no name of a header field has this in it: expected "
+		    "one such as \"X-Test\", without the colon");
+		return true;
+	}
+	if (action->field_name.len == 0)
+		parser_error(p, token->at, "expected the name of a header field, such as \"X-Test\"");
+	return true;
+}
+
 static bool
 parse_header(struct parser *p, struct action *action)
 {
 	struct names names = {.count = 0};
-	struct view name;
 
 	names_add(&names, "add");
 	names_add(&names, "set");
 	names_add(&names, "remove");
 	if (parser_accept_word(p, "remove"))
-		return parse_string(p, "a string: the header field's name", &name);
-	if (!parser_accept_word(p, "add") && !parser_accept_word(p, "set"))
+		action->header = HEADER_REMOVE;
+	else if (parser_accept_word(p, "set"))
+		action->header = HEADER_SET;
+	else if (!parser_accept_word(p, "add"))
 		return parser_expected_one(p, "add, set or remove", &names);
-	return parse_string(p, "a string: the header field's name", &name) &&
-	    add_template(p, action, "a string: the header field's value");
+	if (!parse_header_name(p, action))
+		return false;
+	return action->header == HEADER_REMOVE || add_template(p, action, "a string: the header field's value");
 }
 
 static bool

@@ -64,6 +64,11 @@ enum rules_need rules_need(const struct ruleset *rules, enum rules_place place, 
 bool ruleset_wants_header(const struct ruleset *rules);
 bool ruleset_wants_command_at_reply(const struct ruleset *rules);
 
+/* Whether any rule may change content on its way. */
+bool ruleset_edits_content(const struct ruleset *rules);
+/* "file:line" of the first rule that says `save`; NULL: none does. */
+const char *ruleset_saves(const struct ruleset *rules);
+
 /* Whether any rule throws: by chance, for the length of a delay, for what is corrupted. Then the seed matters. */
 bool ruleset_wants_seed(const struct ruleset *rules);
 
@@ -153,6 +158,8 @@ enum step_type {
 	STEP_TRUNCATE,  /* number octets of it go on, then its direction ends */
 	STEP_REPEAT,    /* it goes on number times more */
 	STEP_CHANGE,    /* set, replace, corrupt, hide, offer: of no effect by itself, verdict.octets has the outcome */
+	STEP_EDIT,      /* of content: for an editor (editor.h) */
+	STEP_SAVE,      /* the message is to be kept */
 	STEP_LOG,       /* octets: the text, secrets masked */
 	STEP_NOTE       /* tag, untag, stop, pass: done already */
 };
@@ -166,7 +173,9 @@ struct step {
 	uint64_t        delay_us;
 	uint64_t        number;         /* TRUNCATE, REPEAT */
 	struct pace     pace;           /* PACE */
-	struct view     octets;         /* REPLY: all lines with CRLF; in the arena */
+	struct view     octets;         /* REPLY: all lines with CRLF; EDIT: the field; in the arena */
+	const struct action *edit;      /* EDIT; lives as long as the ruleset */
+	uint64_t        seed;           /* EDIT: for what is thrown later */
 	const char     *rule;           /* name; lives as long as the ruleset */
 	const char     *action;         /* as written, white space folded: `reply 421 4.3.2 "..."` */
 	const char     *at;             /* "file:line" */

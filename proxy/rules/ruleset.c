@@ -61,6 +61,22 @@ make_list(struct ruleset *rules, enum rules_place at, unsigned slot)
 	    RULES_UNIT;
 }
 
+/* What a session must be prepared for. */
+static void
+note_actions(struct ruleset *rules, const struct rule *rule)
+{
+	bool content = rule_stands(rule, RULES_AT_CONTENT, 0);
+
+	for (size_t i = 0; i < rule->action_count; i++) {
+		enum action_type type = rule->actions[i].type;
+
+		if (type == ACTION_SAVE && rules->saves == NULL)
+			rules->saves = rule->at;
+		rules->edits_content = rules->edits_content || (content && (type == ACTION_REPLACE ||
+		    type == ACTION_HEADER || type == ACTION_TRUNCATE || type == ACTION_CORRUPT));
+	}
+}
+
 void
 ruleset_index(struct ruleset *rules)
 {
@@ -68,6 +84,8 @@ ruleset_index(struct ruleset *rules)
 		for (unsigned slot = 0; slot < RULES_VERB_SLOTS; slot++)
 			if (slot == 0 || at == RULES_AT_REPLY || (at == RULES_AT_COMMAND && slot < SMTP_VERB_COUNT))
 				make_list(rules, (enum rules_place)at, slot);
+	for (size_t i = 0; i < rules->count; i++)
+		note_actions(rules, &rules->rules[i]);
 	/* Before a command's verb is there, any rule on any command may be the one. */
 	for (unsigned slot = 0; slot < SMTP_VERB_COUNT; slot++)
 		if (rules->needs[RULES_AT_COMMAND][slot] != RULES_NONE)
@@ -158,6 +176,18 @@ bool
 ruleset_wants_command_at_reply(const struct ruleset *rules)
 {
 	return rules->wants_command;
+}
+
+bool
+ruleset_edits_content(const struct ruleset *rules)
+{
+	return rules->edits_content;
+}
+
+const char *
+ruleset_saves(const struct ruleset *rules)
+{
+	return rules->saves;
 }
 
 bool

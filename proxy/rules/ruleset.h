@@ -76,12 +76,14 @@ struct action {
 	bool             raw;           /* REPLY */
 	uint16_t         code;          /* REPLY */
 	struct view      enhanced;      /* REPLY; .at NULL: none */
-	struct template *strings;       /* REPLY: its lines; SET, OFFER, LOG, INJECT: one; REPLY raw: one */
+	struct template *strings;       /* REPLY: its lines; SET, OFFER, LOG, INJECT: one; REPLY raw: one; HEADER add, set: one */
 	size_t           string_count;
 	uint64_t         delay_low, delay_high; /* DELAY: microseconds */
 	uint64_t         number;        /* TRUNCATE, REPEAT, CORRUPT */
 	struct pace      pace;          /* THROTTLE, DRIBBLE */
 	enum set_what    set;
+	enum header_what header;
+	struct view      field_name;    /* HEADER */
 	struct pattern  *pattern;       /* REPLACE; NULL: text instead */
 	struct view      text_old, text_new;    /* REPLACE */
 	struct view      keyword;       /* HIDE */
@@ -145,6 +147,8 @@ struct ruleset {
 	struct rule_list lists[7][RULES_VERB_SLOTS];
 	uint8_t          needs[7][RULES_VERB_SLOTS];    /* enum rules_need */
 	bool             wants_header, wants_command;
+	bool             edits_content; /* some rule may change content on its way */
+	const char      *saves;         /* "file:line" of the first rule that saves; NULL: none does */
 };
 
 static inline const struct rule_list *

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "proxy/sessions/events.h"
+#include "proxy/sessions/rewriting.h"
 #include "proxy/sessions/state.h"
 
 #define VERB_NAME_MAX 64u
@@ -33,6 +34,26 @@ session_transaction(struct session *s)
 	return s->sending;
 }
 
+/* SIZE= (RFC 1870 6.1); 0: none that can be read. */
+static uint64_t
+declared_size(const struct smtp_command *c)
+{
+	struct view rest = c->params;
+	struct smtp_param param;
+	uint64_t size = 0;
+
+	while (smtp_param_next(&rest, &param)) {
+		if (!view_equal_nocase(param.name, VIEW("SIZE")) || param.value.len > 18)
+			continue;
+		for (size_t i = 0; i < param.value.len; i++) {
+			if (param.value.at[i] < '0' || param.value.at[i] > '9')
+				return 0;
+			size = size * 10 + (uint64_t)(param.value.at[i] - '0');
+		}
+	}
+	return size;
+}
+
 /* What the client has sent opens and ends transactions before anything is answered. */
 static void
 transaction_follows(struct session *s, const struct smtp_command *c, struct note *note)
@@ -45,6 +66,7 @@ transaction_follows(struct session *s, const struct smtp_command *c, struct note
 		note->ended = true;
 		note->previous = s->sending;
 		s->sending = transaction_new(c->address, (uint32_t)s->transactions);
+		s->sending->declared = declared_size(c);
 		note->transaction = transaction_ref(s->sending);
 		break;
 	case SMTP_RSET:
@@ -229,7 +251,7 @@ command_settles(struct session *s, struct passage *p)
 	struct smtp_fate fate = {.time_us = s->now_us, .note = p->note};
 	struct view reply = p->reply != NULL ? p->reply->octets : VIEW_NONE, instead = VIEW_NONE, went = VIEW_NONE;
 	enum event_origin origin = ORIGIN_RULE;
-	bool close = false, is_chunk = c->verb == SMTP_BDAT && c->chunk_valid && !(p->unit.marks & SMTP_MARK_CUT);
+	bool close = false, waits, is_chunk = c->verb == SMTP_BDAT && c->chunk_valid && !(p->unit.marks & SMTP_MARK_CUT);
 	struct smtp_exchange *e;
 	struct note *note = p->note;
 
@@ -241,19 +263,21 @@ command_settles(struct session *s, struct passage *p)
 		begin_auth(s, c);
 	if (is_chunk)
 		content_begins(s, note->transaction, "BDAT", fate.forwarded ? CONTENT_FORWARDED : CONTENT_SWALLOWED);
-	if (fate.forwarded)
+	waits = is_chunk && fate.forwarded && rewriting_takes_command(s, p);
+	if (fate.forwarded && !waits)
 		went = forward_command(s, p, is_chunk);
 	else
 		take_unit(s, SMTP_CLIENT, p->unit.wire);
-	if (fate.forwarded && !view_equal(went, p->unit.wire))
+	if (fate.forwarded && !waits && !view_equal(went, p->unit.wire))
 		instead = smtp_line_text(went);
 	if (p->truncated)
 		direction_ends(s, SMTP_CLIENT);
 	if (p->unit.marks & SMTP_MARK_CUT)
 		cut_begins(s, SMTP_CLIENT, p, fate.forwarded);
-	else
+	else if (!waits)
 		event_command(s, p, fate.forwarded, instead, 0);
-	findings_tell(s, p, SMTP_CLIENT);
+	if (!waits)
+		findings_tell(s, p, SMTP_CLIENT);
 	e = smtp_dialogue_settle(&s->dialogue, SMTP_CLIENT, &fate);
 	if (e == NULL) {
 		note_free(s, note, !fate.forwarded);

@@ -4,6 +4,7 @@
  * know of it, or withheld until a rule has decided. Its end is judged apart.
  */
 #include "proxy/sessions/events.h"
+#include "proxy/sessions/rewriting.h"
 #include "proxy/sessions/state.h"
 
 void
@@ -81,6 +82,27 @@ judge_content(struct session *s, struct passage *p, bool over)
 	judge_at(s, p, RULES_AT_CONTENT);
 }
 
+/* Where some messages alone are kept, they are kept as they went on. */
+void
+content_tell_passed(struct session *s, struct view octets)
+{
+	if (s->config->events.wants_content && octets.len > 0 && ruleset_saves(s->config->rules) != NULL &&
+	    ruleset_edits_content(s->config->rules))
+		event_content(s, s->content, octets);
+}
+
+/* Whether a stretch is told when it goes on, and not when it comes. */
+static bool
+is_told_later(const struct session *s)
+{
+	const struct transaction *t = s->content;
+
+	if (t == NULL || ruleset_saves(s->config->rules) == NULL || !ruleset_edits_content(s->config->rules))
+		return false;
+	return s->content_way != CONTENT_SWALLOWED && (t->rewriting != NULL ||
+	    (s->content_way == CONTENT_WITHHELD && !t->judged));
+}
+
 static bool
 ends_trying(const struct passage *p)
 {
@@ -146,32 +168,54 @@ content_arrives(struct session *s, struct passage *p)
 	judge_content(s, p, framing->by_count && framing->left == 0);
 }
 
-/* What was withheld for the header's sake alone goes on once the rules have been asked. */
+/*
+ * What was withheld for the header's sake alone goes on once the rules have been asked, or can
+ * be asked no more.
+ */
 static bool
-may_release(const struct session *s)
+may_release(const struct session *s, bool chunk_ends)
 {
 	const struct smtp_content *framing = &s->dialogue.content;
 
-	if (s->content_way != CONTENT_WITHHELD || !s->content->judged)
+	if (s->content_way != CONTENT_WITHHELD || (!s->content->judged && !chunk_ends))
 		return false;
-	return !(framing->by_count && framing->last && has_rules(s, RULES_AT_CONTENT_END));
+	return s->content->rewriting != NULL ||
+	    !(framing->by_count && framing->last && has_rules(s, RULES_AT_CONTENT_END));
+}
+
+static void
+put_content(struct session *s, struct view wire)
+{
+	if (s->content_way == CONTENT_FORWARDED && s->content != NULL && s->content->rewriting != NULL) {
+		take_unit(s, SMTP_CLIENT, wire);
+		rewriting_put(s, wire);
+	} else {
+		put_unit(s, SMTP_CLIENT, wire);
+	}
 }
 
 void
 content_settles(struct session *s, struct passage *p)
 {
+	const struct smtp_content *framing = &s->dialogue.content;
 	struct smtp_fate fate = {.time_us = s->now_us};
+	bool chunk_ends = framing->by_count && framing->left == 0 && !framing->last;
+	bool is_told = s->config->events.wants_content && !is_told_later(s);
 
 	fate.forwarded = !p->close[0] && !p->close[1] && !p->reset[0] && !p->reset[1];
 	if (fate.forwarded)
-		put_unit(s, SMTP_CLIENT, p->unit.wire);
+		put_content(s, p->unit.wire);
 	else
 		take_unit(s, SMTP_CLIENT, p->unit.wire);
-	if (s->content != NULL && may_release(s)) {
-		withheld_release(s);
+	if (s->content != NULL && may_release(s, chunk_ends)) {
 		s->content_way = CONTENT_FORWARDED;
+		withheld_release(s);
 	}
-	if (s->config->events.wants_content)
+	if (fate.forwarded && chunk_ends && s->content_way == CONTENT_FORWARDED)
+		rewriting_chunk_ends(s);
+	if (fate.forwarded)
+		rewriting_cuts_off(s, p);
+	if (is_told)
 		event_content(s, s->content, p->unit.wire);
 	smtp_dialogue_settle(&s->dialogue, SMTP_CLIENT, &fate);
 }
@@ -180,9 +224,11 @@ content_settles(struct session *s, struct passage *p)
 static void
 forward_end(struct session *s, struct passage *p)
 {
-	withheld_release(s);
 	s->content_way = CONTENT_FORWARDED;
+	withheld_release(s);
+	rewriting_content_ends(s);
 	put_unit(s, SMTP_CLIENT, p->unit.wire);
+	rewriting_cuts_off(s, p);
 }
 
 void
@@ -207,8 +253,11 @@ content_end_settles(struct session *s, struct passage *p)
 		forward_end(s, p);
 	else
 		take_unit(s, SMTP_CLIENT, p->unit.wire);
-	if (s->content != NULL)
+	if (s->content != NULL) {
 		content_tell_findings(s, s->content);
+		if (fate.forwarded)
+			rewriting_tell_findings(s, s->content);
+	}
 	e = smtp_dialogue_settle(&s->dialogue, SMTP_CLIENT, &fate);
 	if (e == NULL && !by_count)
 		note_free(s, note, false);

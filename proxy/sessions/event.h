@@ -124,6 +124,7 @@ struct event {
 			const char *incomplete;         /* not complete: "gap", how the session ended, "abandoned" */
 			bool        changed;            /* forwarded_octets differ from octets */
 			uint64_t    forwarded_octets;
+			bool        unwanted;           /* rules say which messages are kept, and it is none of these */
 		} message;
 		struct {
 			enum finding finding;

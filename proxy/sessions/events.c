@@ -5,6 +5,8 @@
  */
 #include "proxy/sessions/events.h"
 
+#include "proxy/sessions/rewriting.h"
+
 #include <ctype.h>
 
 #include "decoders/message/header.h"
@@ -314,8 +316,12 @@ event_message(struct session *s, struct transaction *t)
 	e.as.message.server_code = t->server_code != t->code ? t->server_code : 0;
 	e.as.message.incomplete = why_incomplete(s, t);
 	e.as.message.complete = e.as.message.incomplete == NULL;
-	e.as.message.changed = t->swallowed > 0;
-	e.as.message.forwarded_octets = t->octets - t->swallowed;
+	e.as.message.changed = rewriting_has_changed(t, &e.as.message.forwarded_octets);
+	if (!e.as.message.changed) {
+		e.as.message.changed = t->swallowed > 0;
+		e.as.message.forwarded_octets = t->octets - t->swallowed;
+	}
+	e.as.message.unwanted = ruleset_saves(s->config->rules) != NULL && !t->saved;
 	put(s, &e);
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "proxy/sessions/events.h"
+#include "proxy/sessions/rewriting.h"
 #include "proxy/sessions/state.h"
 
 /* All of them, or the first alone where the server gets one command at a time. Returns what is left. */
@@ -43,7 +44,8 @@ injections_go_out(struct session *s)
 {
 	struct view octets, rest;
 
-	if (s->injections.len == 0 || s->from[SMTP_CLIENT].ahead > 0 || !smtp_dialogue_between_commands(&s->dialogue))
+	if (s->injections.len == 0 || s->from[SMTP_CLIENT].ahead > 0 || rewriting_holds_command(s) ||
+	    !smtp_dialogue_between_commands(&s->dialogue))
 		return;
 	octets = arena_copy(s->config->arena, (struct view){s->injections.octets, s->injections.len});
 	injections_forget(s);
@@ -68,8 +70,9 @@ inject_server(struct session *s, const struct passage *p, struct view octets)
 
 	/* In front of the dot the server reads content, and so it gets these octets. */
 	if (at_dot && s->content_way != CONTENT_SWALLOWED) {
-		withheld_release(s);
 		s->content_way = CONTENT_FORWARDED;
+		withheld_release(s);
+		rewriting_content_ends(s);
 		put_octets(s, SMTP_SERVER, octets);
 		return;
 	}

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "proxy/sessions/rewriting.h"
 #include "proxy/sessions/state.h"
 
 /* Some room is left for what one unit may need at most: its own, forged replies, a pause. */
@@ -125,10 +126,18 @@ withheld_forget(struct session *s)
 void
 withheld_release(struct session *s)
 {
-	if (s->withheld.len > 0)
-		put_octets(s, SMTP_SERVER, arena_copy(s->config->arena,
-		    (struct view){s->withheld.octets, s->withheld.len}));
+	struct view octets;
+
+	if (s->withheld.len == 0)
+		return;
+	octets = arena_copy(s->config->arena, (struct view){s->withheld.octets, s->withheld.len});
 	withheld_forget(s);
+	if (s->content != NULL && s->content->rewriting != NULL) {
+		rewriting_put(s, octets);
+		return;
+	}
+	content_tell_passed(s, octets);
+	put_octets(s, SMTP_SERVER, octets);
 }
 
 /* All that is withheld goes on but its last octet: without it the chunk is not whole. */
@@ -214,14 +223,16 @@ may_go_ahead(struct session *s, enum smtp_side from)
 	}
 	if (s->server != SERVER_OPEN || verdicts_hold_commands(s) || (e != NULL && !e->forwarded))
 		return false;
+	if (s->content != NULL && s->content->rewriting != NULL)
+		return false;
 	if (s->rules.passed)
 		return s->content_way == CONTENT_FORWARDED;
 	switch (place) {
 	case SMTP_COMMANDS:
 	case SMTP_FULL:
-		/* A BDAT that says LAST waits with its chunk for the rules at its end. */
+		/* A BDAT that says LAST waits with its chunk for the rules at its end, or for its size. */
 		return rules_need(rules, RULES_AT_COMMAND, SMTP_VERB_UNKNOWN) == RULES_NONE &&
-		    rules_need(rules, RULES_AT_CONTENT_END, 0) == RULES_NONE;
+		    rules_need(rules, RULES_AT_CONTENT_END, 0) == RULES_NONE && !ruleset_edits_content(rules);
 	case SMTP_CONTENT:
 		return s->content_way == CONTENT_FORWARDED && rules_need(rules, RULES_AT_CONTENT, 0) == RULES_NONE &&
 		    rules_need(rules, RULES_AT_CONTENT_END, 0) == RULES_NONE;

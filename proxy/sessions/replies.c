@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "proxy/sessions/events.h"
+#include "proxy/sessions/rewriting.h"
 #include "proxy/sessions/state.h"
 
 /* A reply that is not the client's: to a command of our own, or more than the client is owed. */
@@ -287,7 +288,10 @@ reply_settles(struct session *s, struct passage *p)
 		tell_again(s, p, to_client);
 	findings_tell(s, p, SMTP_SERVER);
 	client_told(s, swallowed && e->by_proxy ? NULL : e, fate.forwarded ? &told : NULL, said);
+	if (swallowed && e->by_proxy && e->verb == SMTP_BDAT)
+		rewriting_chunk_answered(s, said);
 	smtp_dialogue_settle(&s->dialogue, SMTP_SERVER, &fate);
+	rewriting_goes_on(s);
 	if (fate.forwarded)
 		mend_disagreement(s, verb, said->code, told.code);
 }

@@ -14,6 +14,12 @@ rulebook_load(const struct options_list *files, uint64_t seed, const struct sess
 
 	if (rules == NULL)
 		return NULL;
+	if (ruleset_saves(rules) != NULL && !config->keeps_messages && !config->dry_run) {
+		fprintf(err, "%s: save: there is no place for messages; name a Maildir by --save-messages DIR\n",
+		    ruleset_saves(rules));
+		ruleset_free(rules);
+		return NULL;
+	}
 	rulebook = malloc(sizeof *rulebook);
 	if (rulebook == NULL)
 		abort();

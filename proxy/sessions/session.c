@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "proxy/sessions/events.h"
+#include "proxy/sessions/rewriting.h"
 #include "proxy/sessions/state.h"
 
 #define KEPT_MAX        65536u          /* octets of a side that wait for a verdict before it is read no more */
@@ -40,7 +41,7 @@ session_judge(struct session *s, struct passage *p, const struct rules_facts *fa
 		return false;
 	if (s->config->dry_run) {
 		for (size_t i = 0; i < p->verdict.step_count; i++)
-			event_rule(s, &p->verdict.steps[i]);
+			step_report(s, &p->verdict.steps[i]);
 		memset(&p->verdict, 0, sizeof p->verdict);
 		return false;
 	}
@@ -277,7 +278,7 @@ client_may_go_on(struct session *s)
 {
 	enum smtp_place place = smtp_dialogue_place(&s->dialogue, SMTP_CLIENT, NULL);
 
-	return place == SMTP_HANDOVER || s->from[SMTP_CLIENT].blocked;
+	return place == SMTP_HANDOVER || s->from[SMTP_CLIENT].blocked || rewriting_holds_command(s);
 }
 
 /* Whether what a side still says is thrown away: the client's behind a close, the server's when it owes no more. */
@@ -372,6 +373,8 @@ session_feed(struct session *s, enum smtp_side from, const char *octets, size_t 
 	}
 	if (from == SMTP_CLIENT && dir->fin && used == len)
 		wire_ends(s, SMTP_CLIENT, false);
+	if (from == SMTP_CLIENT && dir->eof && dir->pending == NULL && !plan->again && !s->over)
+		rewriting_stream_ends(s);
 	if (dir->eof && !plan->again && !dir->interrupted)
 		ending_of_side(s, from, len - used > dir->ahead);
 	call_ends(s);

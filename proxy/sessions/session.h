@@ -23,6 +23,7 @@ struct session_config {
 	struct wire_sink      wire;             /* the octets themselves; put NULL: not wanted */
 	const char           *source;           /* "proxy" */
 	bool                  show_secrets;
+	bool                  keeps_messages;   /* somebody does: rules may say `save` */
 	bool                  dry_run;          /* offline: rules are asked, nothing changes */
 	uint32_t              max_line;         /* octets */
 	uint64_t              max_content;      /* octets withheld of a last chunk */

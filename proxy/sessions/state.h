@@ -203,6 +203,9 @@ void injections_go_out(struct session *s);
 void injections_forget(struct session *s);
 
 /* steps.c */
+/* Offline: that a rule acted, and nothing more; but a message can be kept all the same. */
+void step_report(struct session *s, const struct step *step);
+void mark_sides(bool sides[2], enum step_which which);
 bool steps_run(struct session *s, enum smtp_side from, struct passage *p);
 void steps_pause(struct session *s, enum smtp_side from, struct passage *p);
 /* Its steps are done; it waits until verdicts_wait_for says no more. */
@@ -225,6 +228,7 @@ void content_ends(struct session *s);   /* no more of it comes, and its transact
 void content_arrives(struct session *s, struct passage *p);
 void content_settles(struct session *s, struct passage *p);
 void content_end_settles(struct session *s, struct passage *p);
+void content_tell_passed(struct session *s, struct view octets);
 void withheld_release(struct session *s);
 void withheld_forget(struct session *s);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "proxy/sessions/events.h"
+#include "proxy/sessions/rewriting.h"
 #include "proxy/sessions/state.h"
 
 /* Octets for the client stand behind the replies that it is owed by now. */
@@ -27,7 +28,13 @@ inject_client(struct session *s, enum smtp_side from, struct view octets)
 		s->unplain++;
 }
 
-static void
+static bool
+is_content(const struct passage *p)
+{
+	return p->unit.type == SMTP_UNIT_CONTENT || p->unit.type == SMTP_UNIT_CONTENT_END;
+}
+
+void
 mark_sides(bool sides[2], enum step_which which)
 {
 	if (which != STEP_SERVER)
@@ -54,10 +61,9 @@ step_run(struct session *s, enum smtp_side from, struct passage *p, struct step 
 		p->dropped = true;
 		break;
 	case STEP_CLOSE:
-		mark_sides(p->close, step->which);
-		break;
 	case STEP_RESET:
-		mark_sides(p->reset, step->which);
+		if (!rewriting_defers(s, p, step))
+			mark_sides(step->type == STEP_CLOSE ? p->close : p->reset, step->which);
 		break;
 	case STEP_INJECT:
 		if (step->which == STEP_SERVER)
@@ -73,10 +79,20 @@ step_run(struct session *s, enum smtp_side from, struct passage *p, struct step 
 		break;
 	case STEP_TRUNCATE:
 		p->truncated = true;
-		p->truncate_at = step->number < SIZE_MAX ? (size_t)step->number : SIZE_MAX;
+		if (is_content(p))
+			rewriting_truncates(s, step->number);
+		else
+			p->truncate_at = step->number < SIZE_MAX ? (size_t)step->number : SIZE_MAX;
 		break;
 	case STEP_REPEAT:
 		p->repeat += (uint32_t)step->number;
+		break;
+	case STEP_EDIT:
+		rewriting_edits(s, step);
+		break;
+	case STEP_SAVE:
+		if (s->content != NULL)
+			s->content->saved = true;
 		break;
 	case STEP_LOG:
 		event_log(s, step);
@@ -86,6 +102,14 @@ step_run(struct session *s, enum smtp_side from, struct passage *p, struct step 
 		break;
 	}
 	return true;
+}
+
+void
+step_report(struct session *s, const struct step *step)
+{
+	event_rule(s, step);
+	if (step->type == STEP_SAVE && s->content != NULL)
+		s->content->saved = true;
 }
 
 bool

@@ -5,6 +5,7 @@
 
 #include "decoders/smtp/content.h"
 #include "proxy/sessions/events.h"
+#include "proxy/sessions/rewriting.h"
 
 static void *
 must(void *p)
@@ -52,10 +53,12 @@ transaction_unref(struct session *s, struct transaction *t)
 		return;
 	if (t->transfer != NULL && !t->reported) {
 		t->refs++;
+		rewriting_forgets_command(s, t);
 		content_tell_findings(s, t);
 		event_message(s, t);
 		t->refs--;
 	}
+	rewriting_free(s, t);
 	for (uint32_t i = 0; i < t->recipient_count; i++)
 		free(t->recipients[i].address);
 	free(t->recipients);

@@ -12,6 +12,7 @@
 
 #include "decoders/view.h"
 
+struct rewriting;
 struct session;
 
 #define TRANSACTION_RECIPIENTS 2000u            /* kept one by one; more are counted */
@@ -49,6 +50,9 @@ struct transaction {
 	uint64_t          octets, lines;
 	uint64_t          swallowed;            /* of octets: never sent to the server */
 	uint16_t          code, server_code;
+	uint64_t          declared;             /* SIZE= of its MAIL; 0: none */
+	struct rewriting *rewriting;            /* what rules make of the content; owned; NULL: nothing */
+	bool              saved;                /* a rule wants it kept */
 	uint32_t          next_final[2];        /* LMTP: recipients whose final reply is next, by column */
 };
 

@@ -5,6 +5,7 @@
  * what the server said; neither is left waiting for what cannot come.
  */
 #include "proxy/sessions/events.h"
+#include "proxy/sessions/rewriting.h"
 #include "proxy/sessions/state.h"
 
 #define BYE   VIEW("221 2.0.0 Bye\r\n")
@@ -166,7 +167,7 @@ verdicts_wait(struct session *s)
 {
 	bool unheard = server_is_to_greet(s) && s->server == SERVER_OPEN && !s->from[SMTP_SERVER].eof;
 
-	if (opening_is_undecided(s))
+	if (opening_is_undecided(s) || rewriting_waits(s))
 		return true;
 	/* The rest of a line is no command: without it the server cannot answer. */
 	return (unheard || (is_occupied(s) && smtp_dialogue_between_commands(&s->dialogue))) &&
@@ -194,17 +195,20 @@ verdicts_leave_server(struct session *s)
 }
 
 /*
- * A rule answered the end of content that the server has begun to get. A last chunk that
- * was withheld whole is taken back by RSET; everything else only by leaving.
+ * A rule answered the end of content that the server has begun to get. Where the BDAT that says
+ * LAST was withheld RSET takes all back; everything else only leaving.
  */
 void
 verdicts_content_end_answered(struct session *s, bool by_count)
 {
-	if (!by_count || s->content_way != CONTENT_WITHHELD) {
+	bool held = rewriting_holds_command(s);
+
+	if (!by_count || (s->content_way != CONTENT_WITHHELD && !held)) {
 		verdicts_leave_server(s);
 		return;
 	}
 	withheld_forget(s);
+	rewriting_forgets_command(s, s->content);
 	if (s->content != NULL)
 		s->content->swallowed += s->dialogue.content.wire;
 	s->content_way = CONTENT_FORWARDED;

@@ -111,7 +111,7 @@ static inline void
 say_step(struct trial *t, const struct step *step)
 {
 	static const char *const names[] = {"delay", "hold", "reply", "drop", "close", "reset", "inject", "pace",
-	    "truncate", "repeat", "change", "log", "note"};
+	    "truncate", "repeat", "change", "edit", "save", "log", "note"};
 	static const char *const sides[] = {" both", " client", " server"};
 	char number[60];
 
