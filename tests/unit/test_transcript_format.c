@@ -145,7 +145,7 @@ START_TEST(durations_are_shortened)
 	struct transcript *t = read_good("option: hasten\n| delay 5s..20s delay 2m # 1s\n| within 1h log \"4s \\\" 5s\"\n"
 	    "| when verb ~ /6s/ delay 7ms x8s\nC: A\n");
 
-	ASSERT_OCTETS(t->rules, "delay 5ms..20ms delay 120ms # 1s\nwithin 3600ms log \"4s \\\" 5s\"\n"
+	ASSERT_OCTETS(t->rules, "delay 5ms..20ms delay 120ms # 1s\nwithin 1h log \"4s \\\" 5s\"\n"
 	    "when verb ~ /6s/ delay 7ms x8s\n");
 	transcript_free(t);
 }

@@ -59,7 +59,7 @@ struct transcript {
 	size_t      events;
 	struct view rules;              /* the rule file; empty: none */
 	struct view rules_path;         /* where it came from; .at NULL: it is written in the transcript */
-	bool        hasten;             /* s, m and h in it are read a thousand times shorter */
+	bool        hasten;             /* s and m in it are read a thousand times shorter */
 	uint64_t    exit;               /* the proxy's exit code, live */
 	struct view *masked;            /* what no event may show */
 	size_t      maskeds;

@@ -87,7 +87,7 @@ is_word(char c)
 	    c == '-';
 }
 
-/* "30s", "5m", "1h" as milliseconds; 0: the word is no such duration. */
+/* "30s", "5m" as milliseconds; 0: the word is no such duration. Hours stay: what takes them is not waited for. */
 static uint64_t
 duration_read(struct view word)
 {
@@ -100,8 +100,6 @@ duration_read(struct view word)
 		return number;
 	case 'm':
 		return number * 60;
-	case 'h':
-		return number * 3600;
 	default:
 		return 0;
 	}
