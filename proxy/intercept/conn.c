@@ -130,11 +130,11 @@ leave_early(struct tls_conn *conn)
 	return true;
 }
 
-/* What a call's answer means; system is errno behind it. */
+/* What a call's answer means; errno is as it left it. */
 static enum tls_conn_step
-step_of(struct tls_conn *conn, int answer, int system)
+step_of(struct tls_conn *conn, int answer)
 {
-	int error = SSL_get_error(conn->ssl, answer);
+	int system = errno, error = SSL_get_error(conn->ssl, answer);
 
 	switch (error) {
 	case SSL_ERROR_NONE:
@@ -170,7 +170,7 @@ tls_conn_handshake(struct tls_conn *conn)
 	do {
 		ERR_clear_error();
 		errno = 0;
-		step = step_of(conn, SSL_do_handshake(conn->ssl), errno);
+		step = step_of(conn, SSL_do_handshake(conn->ssl));
 	} while (step == TLS_CONN_WANT_READ && leave_early(conn));
 	conn->established = step == TLS_CONN_OK;
 	if (step != TLS_CONN_CLOSED && step != TLS_CONN_EOF)
@@ -228,7 +228,7 @@ tls_conn_read(struct tls_conn *conn, char *at, size_t size, size_t *len)
 	do {
 		ERR_clear_error();
 		errno = 0;
-		step = step_of(conn, SSL_read_ex(conn->ssl, at, size, len), errno);
+		step = step_of(conn, SSL_read_ex(conn->ssl, at, size, len));
 	} while (step == TLS_CONN_WANT_READ && leave_early(conn));
 	return step;
 }
@@ -243,7 +243,7 @@ tls_conn_write(struct tls_conn *conn, const char *at, size_t len, size_t *taken)
 		return TLS_CONN_FAILED;
 	ERR_clear_error();
 	errno = 0;
-	return step_of(conn, SSL_write_ex(conn->ssl, at, len, taken), errno);
+	return step_of(conn, SSL_write_ex(conn->ssl, at, len, taken));
 }
 
 enum tls_conn_step
@@ -262,7 +262,7 @@ tls_conn_close(struct tls_conn *conn)
 	/* 0: ours is sent; the peer's is not waited for. */
 	if (answer >= 0)
 		return TLS_CONN_OK;
-	step = step_of(conn, answer, errno);
+	step = step_of(conn, answer);
 	return step == TLS_CONN_WANT_READ || step == TLS_CONN_CLOSED || step == TLS_CONN_EOF ? TLS_CONN_OK : step;
 }
 

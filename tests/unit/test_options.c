@@ -44,8 +44,6 @@ static const struct {
     {"smtpscope proxi", "no subcommand \"proxi\" (did you mean proxy?)"},
     {"smtpscope frobnicate", "'smtpscope help' lists them"},
     {"smtpscope version", "did you mean --version?"},
-    {"smtpscope ctl /run/x rules", "ctl is not there yet"},
-    {"smtpscope help ctl", "ctl is not there yet"},
     {"smtpscope help proxi", "did you mean proxy?"},
     {"smtpscope help proxy sink", "one command at a time"},
     {"smtpscope --", "a subcommand is missing"},
