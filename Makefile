@@ -11,7 +11,7 @@ LIBRARIES := libevent libpcre2-8 libcares libpcap libssl libcrypto
 CPPFLAGS += -I. -D_GNU_SOURCE -DPCRE2_CODE_UNIT_WIDTH=8 $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 CFLAGS   ?= -O2 -g
-override CFLAGS += -std=c11 $(WARNINGS) -fno-strict-aliasing $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
+override CFLAGS += -std=c11 -pthread $(WARNINGS) -fno-strict-aliasing $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 LDLIBS   += $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
 CHECK_LIBS = $(shell pkg-config --libs check)
 
@@ -88,7 +88,9 @@ lint:
 	@$(MAKE) --no-print-directory -j$(JOBS) -s all
 	@BUILD=$(BUILD) .ci/lint
 
-# Everything twice: by clang, and by both sanitizers, with the long runs of the property tests.
+# Everything twice: by clang, and by both sanitizers, with the long runs of the property tests;
+# what has threads by theirs too.
+THREADED := tests/unit/test_writer
 test-all:
 	@.ci/packages test-all
 	@$(MAKE) --no-print-directory lint
@@ -96,6 +98,8 @@ test-all:
 	@$(MAKE) --no-print-directory -s BENCH=--short bench
 	@$(MAKE) --no-print-directory -j$(JOBS) -s CC=clang BUILD=build-clang programs
 	@$(MAKE) --no-print-directory CC=clang BUILD=build-clang units
+	@$(MAKE) --no-print-directory -j$(JOBS) -s SANITIZE=thread $(THREADED:%=build-thread/%)
+	@tests/run.sh $(THREADED:%=build-thread/%)
 	@SMTPSCOPE_LONG=1 TEST_TIMEOUT=2400 $(MAKE) --no-print-directory SANITIZE=address,undefined test
 
 install: all

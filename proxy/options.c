@@ -81,6 +81,9 @@ static const struct options_entry table[] = {
 	.meaning = "append events to FILE; reopened on SIGUSR1 (default: standard output)"},
     {0,   "json",            "FILE",     P | D | W, 0, OPTION_TEXT,     FIELD(json),
 	.meaning = "JSON Lines to FILE, beside the other output"},
+    {0,   "on-output-full",  "MODE",     P | D | W, 0, OPTION_WORD,     FIELD(on_output_full),
+	.meaning = "drop events or block sessions (default: block for one that is slow, drop for one that fails)",
+	.words = "|drop|block"},
     {0,   "show-secrets",    NULL,       P | D | W, 0, OPTION_FLAG,     FIELD(show_secrets),
 	.meaning = "do not mask credentials"},
     {0,   "summary",         NULL,       P | D | W, 0, OPTION_FLAG,     FIELD(summary),
@@ -175,7 +178,6 @@ static const struct options_entry table[] = {
     {0, "workers",         "N",         .later = P | D},
     {0, "metrics",         "ADDR:PORT", .later = P | W},
     {0, "web",             "ADDR:PORT", .later = P | W},
-    {0, "on-output-full",  "MODE",      .later = P | D | W},
 };
 /* clang-format on */
 #define TABLE (sizeof table / sizeof *table)

@@ -45,6 +45,7 @@ struct options {
 	bool     show_secrets;
 	bool     summary, sessions;             /* --summary, --sessions: no events */
 	int      fail_on;                       /* enum finding_severity; -1: not given */
+	int      on_output_full;                /* enum writer_full of outputs/writer.h */
 	int      quiet, verbose;                /* how often -q, -v were given */
 	uint64_t grace_us, idle_timeout_us, connect_timeout_us; /* idle 0: none */
 	uint64_t max_line, max_content, max_sessions, max_size; /* octets, octets, sessions, octets (sink's SIZE) */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A file that events are written to. The buffer begins with a whole record of which `partial`
+ * A file that events are written to. What is kept begins with a whole record of which `partial`
  * octets are written already: a write that fails in the middle of one is taken up there, or taken
  * back, so that the file never keeps half a record. While a disk is full, records wait and are
  * tried again; what does not fit into KEPT is dropped whole, and counted.
@@ -9,29 +9,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "proxy/outputs/json.h"
-#include "proxy/outputs/text.h"
-
-#define BLOCK (64u * 1024)      /* octets that are written without waiting for output_flush */
 #define KEPT  (1024u * 1024)    /* octets that wait while writing fails */
 
 struct output {
-	struct event_sink  sink;
 	enum output_format format;
 	char              *path;        /* NULL: standard output */
 	int                fd;
 	int                colour;      /* as in the options */
+	bool               content;     /* as in the options */
 	bool               terminal, regular;
-	struct text       *text;        /* NULL: JSON */
-	struct buffer      buffer;
-	size_t            *ends;        /* where each record in the buffer ends */
-	size_t             records, ends_size;
-	size_t             partial;     /* octets of the first record that are written */
+	struct block      *kept;        /* never NULL */
+	size_t             partial;     /* octets of its first record that are written */
 	uint64_t           lost;        /* events */
+	atomic_uint_fast64_t dropped;   /* events, for whose sake nobody waited */
 	int                failed;      /* errno of the last write; 0: it did not fail */
 	bool               said, dead;  /* dead: who reads it has gone */
 };
@@ -43,8 +38,8 @@ name_of(const struct output *output)
 }
 
 /* NO_COLOR as no-color.org has it: set and not empty. */
-static bool
-wants_colour(const struct output *output)
+bool
+output_wants_colour(const struct output *output)
 {
 	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
 
@@ -82,8 +77,6 @@ or_abort(void *at)
 	return at;
 }
 
-static void put(void *to, const struct event *event);
-
 struct output *
 output_open(const struct output_options *options, FILE *err)
 {
@@ -99,22 +92,27 @@ output_open(const struct output_options *options, FILE *err)
 	output->format = options->format;
 	output->colour = options->colour;
 	learn_kind(output);
-	if (options->format == OUTPUT_TEXT)
-		output->text = text_new(wants_colour(output));
-	output->sink = (struct event_sink){put, output, options->content && options->format == OUTPUT_TEXT};
+	output->content = options->content;
+	output->kept = block_new();
 	return output;
 }
 
-struct event_sink
-output_sink(struct output *output)
+enum output_format
+output_format(const struct output *output)
 {
-	return output->sink;
+	return output->format;
+}
+
+bool
+output_wants_content(const struct output *output)
+{
+	return output->content && output->format == OUTPUT_TEXT;
 }
 
 bool
 output_waiting(const struct output *output)
 {
-	return output->records > 0;
+	return output->kept->records > 0;
 }
 
 bool
@@ -126,9 +124,8 @@ output_is_terminal(const struct output *output)
 static void
 lose_all(struct output *output)
 {
-	output->lost += output->records;
-	output->records = 0;
-	output->buffer.len = 0;
+	output->lost += output->kept->records;
+	block_empty(output->kept);
 	output->partial = 0;
 }
 
@@ -136,19 +133,25 @@ lose_all(struct output *output)
 static void
 written(struct output *output, size_t octets)
 {
+	struct block *kept = output->kept;
 	size_t whole = 0, first;
 
 	output->partial += octets;
-	while (whole < output->records && output->ends[whole] <= output->partial)
+	if (output->partial == kept->text.len) {
+		block_empty(kept);
+		output->partial = 0;
+		return;
+	}
+	while (whole < kept->records && kept->ends[whole] <= output->partial)
 		whole++;
 	if (whole == 0)
 		return;
-	first = output->ends[whole - 1];
-	buffer_drop(&output->buffer, first);
+	first = kept->ends[whole - 1];
+	buffer_drop(&kept->text, first);
 	output->partial -= first;
-	output->records -= whole;
-	for (size_t i = 0; i < output->records; i++)
-		output->ends[i] = output->ends[i + whole] - first;
+	kept->records -= whole;
+	for (size_t i = 0; i < kept->records; i++)
+		kept->ends[i] = kept->ends[i + whole] - first;
 }
 
 /* Writes what can be written. Says nothing: events come when nobody could be told. */
@@ -156,9 +159,9 @@ static void
 write_out(struct output *output)
 {
 	output->failed = 0;
-	while (output->records > 0 && !output->dead) {
-		ssize_t octets = write(output->fd, output->buffer.at + output->partial,
-		    output->buffer.len - output->partial);
+	while (output->kept->records > 0 && !output->dead) {
+		ssize_t octets = write(output->fd, output->kept->text.at + output->partial,
+		    output->kept->text.len - output->partial);
 
 		if (octets >= 0) {
 			written(output, (size_t)octets);
@@ -177,34 +180,23 @@ write_out(struct output *output)
 	}
 }
 
+/* Puts a block behind what is kept. What is too much is dropped from its end. */
 static void
-put(void *to, const struct event *event)
+keep(struct output *output, struct block *block)
 {
-	struct output *output = to;
-	size_t before = output->buffer.len;
+	struct block *kept = output->kept;
+	size_t before = kept->text.len, records = 0, octets = 0;
 
-	if (output->dead) {
-		output->lost++;
-		return;
+	while (records < block->records && (kept->records + records == 0 || before + block->ends[records] <= KEPT))
+		octets = block->ends[records++];
+	buffer_put(&kept->text, (struct view){block->text.at, octets});
+	kept->text.len = before;
+	for (size_t i = 0; i < records; i++) {
+		kept->text.len = before + block->ends[i];
+		block_end_record(kept);
 	}
-	if (output->format == OUTPUT_JSON)
-		json_event(&output->buffer, event);
-	else
-		text_event(output->text, &output->buffer, event);
-	if (output->buffer.len == before)
-		return;
-	if (output->records == output->ends_size) {
-		output->ends_size = output->ends_size == 0 ? 64 : output->ends_size * 2;
-		output->ends = or_abort(realloc(output->ends, output->ends_size * sizeof(*output->ends)));
-	}
-	output->ends[output->records++] = output->buffer.len;
-	/* Once for each block, not with each event while nothing can be written. */
-	if (before / BLOCK != output->buffer.len / BLOCK)
-		write_out(output);
-	if (output->buffer.len > KEPT && output->records > 1) {
-		output->buffer.len = output->ends[--output->records - 1];
-		output->lost++;
-	}
+	output->lost += block->records - records;
+	block_empty(block);
 }
 
 static void
@@ -215,6 +207,34 @@ say_failure(struct output *output, FILE *err)
 	fprintf(err, "smtpscope: cannot write events to %s: %s%s\n", name_of(output), strerror(output->failed),
 	    output->dead ? "" : "; they are kept for a while and tried again");
 	output->said = true;
+}
+
+void
+output_take(struct output *output, struct block *block, FILE *err)
+{
+	struct block room;
+
+	if (output->dead) {
+		output->lost += block->records;
+		block_empty(block);
+		return;
+	}
+	if (output->kept->records > 0) {
+		keep(output, block);
+	} else {
+		/* Most of the time nothing is kept: they change places, and nothing is copied. */
+		room = *output->kept;
+		*output->kept = *block;
+		*block = room;
+		block_empty(block);
+	}
+	output_flush(output, err);
+}
+
+void
+output_drop(struct output *output, size_t events)
+{
+	output->dropped += events;
 }
 
 void
@@ -269,7 +289,7 @@ output_close(struct output *output, FILE *err)
 	if (output == NULL)
 		return 0;
 	output_flush(output, err);
-	if (output->records > 0) {
+	if (output->kept->records > 0) {
 		take_back(output);
 		lose_all(output);
 	}
@@ -281,9 +301,11 @@ output_close(struct output *output, FILE *err)
 	if (lost > 0)
 		fprintf(err, "smtpscope: %llu event%s could not be written to %s\n", (unsigned long long)lost,
 		    lost == 1 ? "" : "s", name_of(output));
-	text_free(output->text);
-	buffer_free(&output->buffer);
-	free(output->ends);
+	if (output->dropped > 0)
+		fprintf(err, "smtpscope: %llu event%s dropped: %s was too slow (--on-output-full drop)\n",
+		    (unsigned long long)output->dropped, output->dropped == 1 ? " was" : "s were", name_of(output));
+	lost += output->dropped;
+	block_free(output->kept);
 	free(output->path);
 	free(output);
 	return lost;

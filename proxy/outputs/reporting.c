@@ -12,8 +12,8 @@ void
 reporting_flush(struct reporting *reporting)
 {
 	for (size_t i = 0; i < 2; i++) {
-		if (reporting->output[i] != NULL && output_waiting(reporting->output[i]))
-			output_flush(reporting->output[i], stderr);
+		if (reporting->draft[i] != NULL)
+			draft_hand_over(reporting->draft[i]);
 	}
 	if (reporting->pcap != NULL)
 		pcap_output_flush(reporting->pcap);
@@ -119,6 +119,20 @@ reporting_allows(const struct options *options)
 	return true;
 }
 
+static void
+start_writing(struct reporting *reporting)
+{
+	if (reporting->output[0] == NULL && reporting->output[1] == NULL)
+		return;
+	reporting->writer = writer_start((enum writer_full)reporting->options->on_output_full, stderr);
+	for (size_t i = 0; i < 2; i++) {
+		if (reporting->output[i] == NULL)
+			continue;
+		reporting->draft[i] = draft_new(reporting->writer, reporting->output[i]);
+		fanout_add(&reporting->fanout, draft_sink(reporting->draft[i]));
+	}
+}
+
 /* What is kept beside the events. */
 static bool
 open_files(struct reporting *reporting)
@@ -152,7 +166,6 @@ reporting_open(struct reporting *reporting, const struct options *options, struc
 		reporting->output[0] = output_open(&main_output, stderr);
 		if (reporting->output[0] == NULL)
 			return false;
-		fanout_add(&reporting->fanout, output_sink(reporting->output[0]));
 		if (output_is_terminal(reporting->output[0]))
 			reporting->flush_after.tv_usec = 0;
 	}
@@ -160,8 +173,8 @@ reporting_open(struct reporting *reporting, const struct options *options, struc
 		reporting->output[1] = output_open(&json_output, stderr);
 		if (reporting->output[1] == NULL)
 			return false;
-		fanout_add(&reporting->fanout, output_sink(reporting->output[1]));
 	}
+	start_writing(reporting);
 	if (!open_files(reporting))
 		return false;
 	reporting->all = fanout_sink(&reporting->fanout);
@@ -186,9 +199,10 @@ reporting_wire(struct reporting *reporting)
 void
 reporting_reopen(struct reporting *reporting)
 {
+	reporting_flush(reporting);
 	for (size_t i = 0; i < 2; i++) {
 		if (reporting->output[i] != NULL)
-			output_reopen(reporting->output[i], stderr);
+			writer_reopen(reporting->writer, reporting->output[i]);
 	}
 }
 
@@ -202,6 +216,9 @@ reporting_close(struct reporting *reporting, bool done)
 	if (reporting->armed)
 		evtimer_del(&reporting->timer);
 	unkept = messages_close(reporting->messages) + pcap_output_close(reporting->pcap);
+	for (size_t i = 0; i < 2; i++)
+		draft_free(reporting->draft[i]);
+	writer_stop(reporting->writer);
 	for (size_t i = 0; i < 2; i++) {
 		if (reporting->output[i] != NULL)
 			lost += output_close(reporting->output[i], stderr);

@@ -7,6 +7,7 @@
 #define OUTPUTS_REPORTING_H
 
 #include "proxy/options.h"
+#include "proxy/outputs/draft.h"
 #include "proxy/outputs/fanout.h"
 #include "proxy/outputs/messages.h"
 #include "proxy/outputs/output.h"
@@ -17,6 +18,8 @@
 struct reporting {
 	const struct options *options;
 	struct output        *output[2];        /* -o (or standard output), --json; NULL: none */
+	struct writer        *writer;
+	struct draft         *draft[2];         /* for each output */
 	struct messages      *messages;         /* --save-messages; NULL: none */
 	struct pcap_output   *pcap;             /* --pcap; NULL: none */
 	struct summary       *summary;
@@ -42,7 +45,7 @@ struct event_sink reporting_sink(struct reporting *reporting);
 /* Where their octets go; put NULL: nowhere. */
 struct wire_sink reporting_wire(struct reporting *reporting);
 
-/* Writes what waits now. */
+/* Gives what waits to the writer. */
 void reporting_flush(struct reporting *reporting);
 
 /* SIGUSR1: files are closed and opened again by their names. */
