@@ -36,6 +36,12 @@ tls_keylog_new(void)
 	return calloc(1, sizeof(struct tls_keylog));
 }
 
+size_t
+tls_keylog_count(const struct tls_keylog *log)
+{
+	return log->count;
+}
+
 /* The entries' array goes; what was in it is overwritten first. */
 static void
 entries_free(struct entry *entries, size_t room)

@@ -21,6 +21,7 @@ struct tls_keylog *tls_keylog_new(void);
  * set to the number of those that are none; comments, and labels not known here, are well.
  */
 void tls_keylog_add(struct tls_keylog *log, struct view lines, size_t *bad);
+size_t tls_keylog_count(const struct tls_keylog *log);     /* secrets in it */
 void tls_keylog_free(struct tls_keylog *log);
 
 enum tls_side { TLS_CLIENT, TLS_SERVER };

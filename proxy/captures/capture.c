@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "decoders/net/packet.h"
 
@@ -46,13 +47,19 @@ link_is_known(const struct capture *capture, FILE *err)
 	return false;
 }
 
+static void
+say_empty(const char *name, FILE *err)
+{
+	fprintf(err, "smtpscope: %s is empty: not even the header of a capture is there\n", name);
+}
+
 /* What is no file is said plainly: libpcap would say "truncated dump file" of a directory. */
 static bool
 is_readable_file(const char *path, uint64_t *size, FILE *err)
 {
 	struct stat st;
 
-	if (stat(path, &st) != 0) {
+	if (stat(path, &st) != 0 || access(path, R_OK) != 0) {
 		fprintf(err, "smtpscope: %s: %s\n", path, strerror(errno));
 		return false;
 	}
@@ -62,7 +69,7 @@ is_readable_file(const char *path, uint64_t *size, FILE *err)
 	}
 	*size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 	if (S_ISREG(st.st_mode) && st.st_size == 0) {
-		fprintf(err, "smtpscope: %s is empty: not even the header of a capture is there\n", path);
+		say_empty(path, err);
 		return false;
 	}
 	return true;
@@ -80,39 +87,63 @@ looks_like_rules(const char *text)
 	}
 }
 
-/* libpcap says "unknown file format"; what people give instead of a capture is mostly a rule file. */
+/* What a compressed file begins with, and who takes that off. */
+static const struct {
+	char        magic[5];
+	const char *tool;
+} compressed[] = {{"\x1f\x8b", "gzip"}, {"\xfd" "7zX", "xz"}, {"\x28\xb5\x2f\xfd", "zstd"}, {"BZh", "bzip2"}};
+
+static const char *
+compressed_by(const char *start, size_t len)
+{
+	for (size_t i = 0; i < sizeof compressed / sizeof *compressed; i++) {
+		size_t magic = strlen(compressed[i].magic);
+
+		if (len >= magic && memcmp(start, compressed[i].magic, magic) == 0)
+			return compressed[i].tool;
+	}
+	return NULL;
+}
+
+/* libpcap says "unknown file format"; what people give instead of a capture is mostly one of these. */
 static void
-say_not_a_capture(const char *path, const char *reason, FILE *err)
+say_not_a_capture(const char *path, const char *name, const char *reason, FILE *err)
 {
 	char start[512];
-	FILE *file = strcmp(path, "-") == 0 ? NULL : fopen(path, "re");
+	FILE *file = path == name ? fopen(path, "re") : NULL;   /* what came from standard input is gone */
 	size_t len = file == NULL ? 0 : fread(start, 1, sizeof start - 1, file);
+	const char *tool = compressed_by(start, len);
 
 	if (file != NULL)
 		fclose(file);
 	start[len] = '\0';
-	if (strstr(reason, "unknown file format") != NULL && looks_like_rules(start))
-		fprintf(err, "smtpscope: %s is a rule file, not a capture; give it with -r\n", path);
+	if (strstr(reason, "only got 0") != NULL)
+		say_empty(name, err);
+	else if (tool != NULL)
+		fprintf(err, "smtpscope: %s is compressed: %s -dc %s | smtpscope decode -\n", name, tool, name);
+	else if (strstr(reason, "unknown file format") != NULL && looks_like_rules(start))
+		fprintf(err, "smtpscope: %s is a rule file, not a capture; give it with -r\n", name);
 	else
-		fprintf(err, "smtpscope: %s: %s; pcap and pcapng files can be read\n", path, reason);
+		fprintf(err, "smtpscope: %s: %s; pcap and pcapng files can be read\n", name, reason);
 }
 
 struct capture *
 capture_open_file(const char *path, FILE *err)
 {
 	char reason[PCAP_ERRBUF_SIZE] = "";
+	const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
 	struct capture *capture;
 	uint64_t size = 0;
 	pcap_t *pcap;
 
-	if (strcmp(path, "-") != 0 && !is_readable_file(path, &size, err))
+	if (name == path && !is_readable_file(path, &size, err))
 		return NULL;
 	pcap = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, reason);
 	if (pcap == NULL) {
-		say_not_a_capture(path, reason, err);
+		say_not_a_capture(path, name, reason, err);
 		return NULL;
 	}
-	capture = capture_new(pcap, strcmp(path, "-") == 0 ? "standard input" : path);
+	capture = capture_new(pcap, name);
 	capture->size = size;
 	if (link_is_known(capture, err))
 		return capture;
@@ -120,11 +151,30 @@ capture_open_file(const char *path, FILE *err)
 	return NULL;
 }
 
-/* NULL, or what libpcap says is wrong. */
-static const char *
-activate(pcap_t *pcap, const char *filter, char reason[PCAP_ERRBUF_SIZE])
+/* The interfaces that there are, behind a name that is none. */
+static void
+tell_interfaces(FILE *err)
 {
-	struct bpf_program program;
+	char reason[PCAP_ERRBUF_SIZE];
+	pcap_if_t *all;
+	const char *between = "; there are ";
+
+	if (pcap_findalldevs(&all, reason) != 0)
+		return;
+	for (const pcap_if_t *one = all; one != NULL; one = one->next) {
+		/* libpcap names what else can be captured too: USB, D-Bus, netfilter's logs. */
+		if (one->addresses == NULL && strcmp(one->name, "any") != 0)
+			continue;
+		fprintf(err, "%s%s", between, one->name);
+		between = ", ";
+	}
+	pcap_freealldevs(all);
+}
+
+static bool
+activate(pcap_t *pcap, const char *interface, FILE *err)
+{
+	const char *more;
 	int code;
 
 	pcap_set_snaplen(pcap, SNAPLEN);
@@ -132,15 +182,43 @@ activate(pcap_t *pcap, const char *filter, char reason[PCAP_ERRBUF_SIZE])
 	pcap_set_timeout(pcap, READ_MS);
 	pcap_set_buffer_size(pcap, BUFFER);
 	code = pcap_activate(pcap);
-	if (code < 0)
-		return *pcap_geterr(pcap) != '\0' ? pcap_geterr(pcap) : pcap_statustostr(code);
-	if (pcap_compile(pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN) != 0)
-		return pcap_geterr(pcap);
+	if (code >= 0)
+		return true;
+	more = code == PCAP_ERROR_PERM_DENIED ? "; capturing takes root, or the capability CAP_NET_RAW" : "";
+	fprintf(err, "smtpscope: %s: %s%s", interface, *pcap_geterr(pcap) != '\0' ? pcap_geterr(pcap) :
+	    pcap_statustostr(code), more);
+	if (code == PCAP_ERROR_NO_SUCH_DEVICE)
+		tell_interfaces(err);
+	fputc('\n', err);
+	return false;
+}
+
+static bool
+set_filter(pcap_t *pcap, const char *filter, FILE *err)
+{
+	struct bpf_program program;
+	int code;
+
+	if (pcap_compile(pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN) != 0) {
+		fprintf(err, "smtpscope: the filter \"%s\": %s; pcap-filter(7) has its words\n", filter, pcap_geterr(pcap));
+		return false;
+	}
 	code = pcap_setfilter(pcap, &program);
 	pcap_freecode(&program);
 	if (code != 0)
-		return pcap_geterr(pcap);
-	return pcap_setnonblock(pcap, 1, reason) == 0 ? NULL : reason;
+		fprintf(err, "smtpscope: the filter \"%s\": %s\n", filter, pcap_geterr(pcap));
+	return code == 0;
+}
+
+static bool
+never_waits(pcap_t *pcap, const char *interface, FILE *err)
+{
+	char reason[PCAP_ERRBUF_SIZE] = "";
+
+	if (pcap_setnonblock(pcap, 1, reason) == 0)
+		return true;
+	fprintf(err, "smtpscope: %s: %s\n", interface, reason);
+	return false;
 }
 
 struct capture *
@@ -149,7 +227,6 @@ capture_open_interface(const char *interface, const char *filter, FILE *err)
 	char reason[PCAP_ERRBUF_SIZE] = "";
 	pcap_t *pcap = pcap_create(interface, reason);
 	struct capture *capture;
-	const char *wrong;
 
 	if (pcap == NULL) {
 		fprintf(err, "smtpscope: %s: %s\n", interface, reason);
@@ -157,14 +234,22 @@ capture_open_interface(const char *interface, const char *filter, FILE *err)
 	}
 	capture = capture_new(pcap, interface);
 	capture->live = true;
-	wrong = activate(pcap, filter, reason);
-	if (wrong != NULL) {
-		fprintf(err, "smtpscope: %s: %s\n", interface, wrong);
-	} else if (link_is_known(capture, err)) {
+	if (activate(pcap, interface, err) && set_filter(pcap, filter, err) && never_waits(pcap, interface, err) &&
+	    link_is_known(capture, err))
 		return capture;
-	}
 	capture_close(capture);
 	return NULL;
+}
+
+/* libpcap reads pcapng of several interfaces, as long as they are alike. */
+static void
+say_damaged(const struct capture *capture, FILE *err)
+{
+	const char *reason = pcap_geterr(capture->pcap);
+	bool unlike = strstr(reason, "of the first interface") != NULL;
+
+	fprintf(err, "smtpscope: %s: %s%s\n", capture->name, reason,
+	    unlike ? "; take one out: tshark -r FILE -Y 'frame.interface_id == 0' -w ONE" : "");
 }
 
 enum capture_read
@@ -186,7 +271,7 @@ capture_next(struct capture *capture, struct capture_frame *frame, FILE *err)
 	case PCAP_ERROR_BREAK:
 		return CAPTURE_END;
 	default:
-		fprintf(err, "smtpscope: %s: %s\n", capture->name, pcap_geterr(capture->pcap));
+		say_damaged(capture, err);
 		return CAPTURE_DAMAGED;
 	}
 }

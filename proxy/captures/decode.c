@@ -62,9 +62,12 @@ decode_capture(struct decoding *d, const char *path)
 	if (shown)
 		fputs("\r\x1b[K", stderr);
 	capture_close(capture);
+	if (read != CAPTURE_DAMAGED && count == 0 && d->options->quiet == 0)
+		fprintf(stderr, "smtpscope: %s has no packets\n", path);
 	if (read != CAPTURE_DAMAGED)
 		return EXIT_DONE;
-	fprintf(stderr, "smtpscope: %s was decoded as far as it goes: %" PRIu64 " packets\n", path, count);
+	fprintf(stderr, "smtpscope: %s was decoded as far as it goes: %" PRIu64 " packet%s\n", path, count,
+	    count == 1 ? "" : "s");
 	return EXIT_FAILED;
 }
 

@@ -17,7 +17,7 @@ struct frames {
 	struct flows       *flows;
 	struct fragments   *fragments;
 	uint64_t            time_us;
-	uint64_t            cut, bad;
+	uint64_t            count, partial, cut, bad;
 };
 
 struct frames *
@@ -48,6 +48,8 @@ frames_take(struct frames *frames, int linktype, const struct capture_frame *fra
 	struct net_packet packet;
 
 	frames->time_us = frame->time_us;
+	frames->count++;
+	frames->partial += frame->octets.len < frame->len;
 	switch (net_packet_parse(linktype, frame->octets, frame->len, &packet)) {
 	case NET_PACKET:
 		break;
@@ -84,14 +86,33 @@ tell(FILE *out, uint64_t count, const char *what)
 		fprintf(out, "  %" PRIu64 " %s\n", count, what);
 }
 
+/* Why there is nothing to show. */
+static void
+tell_nothing(const struct frames *frames, FILE *out)
+{
+	uint64_t other = frames->run->other;
+
+	fprintf(out, "no SMTP in %" PRIu64 " packet%s: ", frames->count, frames->count == 1 ? "" : "s");
+	if (other == 0)
+		fputs("no TCP connection has data in them\n", out);
+	else
+		fprintf(out, "%" PRIu64 " TCP connection%s with data, and nothing of SMTP in %s\n", other,
+		    other == 1 ? "" : "s", other == 1 ? "it" : "them");
+}
+
 void
 frames_tell(const struct frames *frames, FILE *out)
 {
 	struct fragments_counts fragments = fragments_count(frames->fragments);
 
-	if (out == NULL || frames->cut + frames->bad + fragments.given_up + frames->run->given_up == 0)
+	if (out == NULL)
+		return;
+	if (frames->run->sessions == 0 && frames->count > 0)
+		tell_nothing(frames, out);
+	if (frames->partial + frames->cut + frames->bad + fragments.given_up + frames->run->given_up == 0)
 		return;
 	fputs("not decoded\n", out);
+	tell(out, frames->partial, "packets were captured in part (snaplen)");
 	tell(out, frames->cut, "packets are cut inside their headers (snaplen)");
 	tell(out, frames->bad, "packets have headers that contradict themselves");
 	tell(out, fragments.given_up, "datagrams lack fragments");

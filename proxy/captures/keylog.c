@@ -29,7 +29,7 @@ keylog_load(const char *path, struct tls_keylog **log, FILE *err)
 	}
 	if (line != NULL)
 		OPENSSL_clear_free(line, room);
-	if (ferror(file) || (lines > 0 && bad == lines)) {
+	if (ferror(file) || (bad > 0 && tls_keylog_count(*log) == 0)) {
 		fprintf(err, ferror(file) ? "smtpscope: --keylog %s: cannot be read\n"
 		    : "smtpscope: --keylog %s is no key log: lines like \"CLIENT_RANDOM ... ...\" were expected\n", path);
 		fclose(file);

@@ -16,7 +16,7 @@ privileges_drop(const char *user, FILE *err)
 	const char *sudo = getenv("SUDO_USER");
 	struct passwd *entry;
 
-	if (user == NULL && (geteuid() != 0 || sudo == NULL))
+	if (user == NULL && (geteuid() != 0 || sudo == NULL || *sudo == '\0'))
 		return true;
 	if (user == NULL)
 		user = sudo;

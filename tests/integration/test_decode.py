@@ -9,7 +9,9 @@ SMTPSCOPE is the program, TEST_TRANSCRIPTS the reader of transcripts (build/test
 """
 
 import concurrent.futures
+import gzip
 import json
+import lzma
 import os
 import pathlib
 import random
@@ -109,8 +111,9 @@ def pcap_header(link=ETHERNET):
     return struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, link)
 
 
-def record(time, octets):
-    return struct.pack("<IIII", time // 1000000, time % 1000000, len(octets), len(octets)) + octets
+def record(time, octets, length=None):
+    """length: that it had on the wire, where not all of it was captured."""
+    return struct.pack("<IIII", time // 1000000, time % 1000000, len(octets), length or len(octets)) + octets
 
 
 class Answer:
@@ -478,6 +481,39 @@ def test_files_that_are_no_captures():
         refused(directory, "a.rules", b'# mine\nrule "one" {\n    on RCPT\n    reply 550 "no"\n}\n', "rule file", "-r")
         refused(directory, "text.pcap", b"some words, and more than 24 octets of them\n", "pcap")
         refused(directory, "link.pcap", session().pcap(link=147), "147")
+        for tool, octets in (("gzip", gzip.compress(session().pcap())), ("xz", lzma.compress(session().pcap()))):
+            refused(directory, f"a.pcap.{tool}", octets, f"{tool} -dc")
+    for octets, word in ((b"", "standard input is empty"), (b"some words, and more than 24 octets", "standard input: ")):
+        answer = run("-", stdin=octets)
+        assert answer.code == 1 and word in answer.stderr, answer.stderr
+
+
+def test_nothing_to_show_has_a_reason():
+    """No packets, none with data, other protocols, data that was not captured: each is said."""
+    wire = session()
+    packets = wire.packets
+    for chosen, cut, word in (([], 0, "has no packets"), (packets[:3], 0, "no TCP connection has data"),
+                              (packets, 20, "captured in part"), (session(OTHERS["FTP"]).packets, 0, "1 TCP connection with")):
+        records = [record(time, octets[:len(octets) - cut] if len(octets) > 54 else octets, len(octets))
+                   for time, _, octets in chosen]
+        answer = run("-", stdin=pcap_header() + b"".join(records))
+        assert answer.code == 0 and word in answer.stderr, answer.stderr
+        assert word not in run("-q", "-", stdin=pcap_header()).stderr
+
+
+def test_interfaces_that_are_not_alike():
+    """libpcap reads no pcapng with two link layers: that is said, and how to take one out."""
+    def block(kind, body):
+        body += bytes(-len(body) % 4)
+        return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+
+    interface = [block(1, struct.pack("<HHI", link, 0, 65535)) for link in (ETHERNET, 113)]
+    time, _, octets = session().packets[0]
+    packet = [block(6, struct.pack("<IIIII", i, time >> 32, time & 0xffffffff, len(octets), len(octets)) + octets)
+              for i in (0, 1)]
+    start = block(0x0a0d0d0a, struct.pack("<IHHq", 0x1a2b3c4d, 1, 0, -1))
+    answer = run("-", stdin=start + interface[0] + packet[0] + interface[1] + packet[1])
+    assert answer.code == 1 and "tshark" in answer.stderr and ": 1 packet\n" in answer.stderr, answer.stderr
 
 
 def test_several_files():
