@@ -255,6 +255,8 @@ command_settles(struct session *s, struct passage *p)
 	struct smtp_exchange *e;
 	struct note *note = p->note;
 
+	if (p->reply != NULL)
+		parted_by(note->transaction, p);
 	if (answer_of_proxy(s, p, &reply, &close))
 		origin = ORIGIN_PROXY;
 	fate.forwarded = reply.at == NULL && !p->dropped && !ended_by_rule(p);

@@ -263,6 +263,8 @@ content_end_settles(struct session *s, struct passage *p)
 		note_free(s, note, false);
 	if (e != NULL && !e->forwarded && (!by_count || was_forwarded))
 		s->unplain++;
+	if (p->reply != NULL)
+		parted_by(s->content, p);
 	if (p->reply != NULL && e != NULL && !answered)
 		note_forge(note, p->reply->octets, p->reply->code, ORIGIN_RULE);
 	else if (!fate.forwarded && !ended && !answered && e != NULL)

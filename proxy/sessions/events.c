@@ -354,12 +354,12 @@ event_rule(struct session *s, const struct step *step)
 }
 
 void
-event_log(struct session *s, const struct step *step)
+event_log(struct session *s, const char *rule, struct view text)
 {
 	struct event e = begin(s, EVENT_LOG);
 
-	e.as.log.rule = step->rule;
-	e.as.log.text = step->octets;
+	e.as.log.rule = rule;
+	e.as.log.text = text;
 	put(s, &e);
 }
 

@@ -42,7 +42,7 @@ void event_message(struct session *s, struct transaction *t);
 void event_finding(struct session *s, enum finding finding, enum event_side side, struct view detail,
     struct view excerpt, bool unsure);
 void event_rule(struct session *s, const struct step *step);
-void event_log(struct session *s, const struct step *step);
+void event_log(struct session *s, const char *rule, struct view text);
 void event_undecoded(struct session *s, enum event_side side, struct view octets, uint64_t count,
     const char *reason);
 void event_close(struct session *s);

@@ -78,7 +78,7 @@ content_answered(struct session *s, const struct smtp_exchange *e, const struct 
 {
 	struct note *note = e->note;
 	struct transaction *t = note != NULL ? note->transaction : NULL;
-	struct recipient *r;
+	struct recipient *r = NULL;
 
 	/* Its end is missing from the capture. */
 	if (note == NULL)
@@ -102,6 +102,7 @@ content_answered(struct session *s, const struct smtp_exchange *e, const struct 
 	}
 	if (note == NULL)
 		content_tell_findings(s, t);
+	losses_tell(s, t, r, told, said);
 	if (told != NULL && e->client_is_owed <= 1)
 		event_message(s, t);
 	if (note == NULL && e->client_is_owed <= 1)
@@ -281,6 +282,8 @@ reply_settles(struct session *s, struct passage *p)
 		take_unit(s, SMTP_SERVER, p->unit.wire);
 		told = *said;
 	}
+	if (changed && e != NULL && e->note != NULL)
+		parted_by(((struct note *)e->note)->transaction, p);
 	reply_event(s, p, &told, changed, fate.forwarded || (cut && to_client.len > 0));
 	if (p->truncated)
 		direction_ends(s, SMTP_SERVER);

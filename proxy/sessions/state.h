@@ -232,6 +232,13 @@ void content_tell_passed(struct session *s, struct view octets);
 void withheld_release(struct session *s);
 void withheld_forget(struct session *s);
 
+/* losses.c */
+/* A rule has answered what belongs to the transaction in another way than the server, or for it. */
+void parted_by(struct transaction *t, const struct passage *p);
+/* The content is answered; of is the recipient in LMTP. told NULL: the client is not told; said NULL: nobody said. */
+void losses_tell(struct session *s, const struct transaction *t, const struct recipient *of,
+    const struct smtp_reply *told, const struct smtp_reply *said);
+
 /* verdicts.c: the rows of law 5, and forged replies in their turn */
 bool verdicts_answer(struct session *s, const struct smtp_command *command, struct view *reply, bool *close);
 struct view verdicts_change(struct session *s, const struct smtp_unit *unit);

@@ -95,7 +95,7 @@ step_run(struct session *s, enum smtp_side from, struct passage *p, struct step 
 			s->content->saved = true;
 		break;
 	case STEP_LOG:
-		event_log(s, step);
+		event_log(s, step->rule, step->octets);
 		break;
 	case STEP_CHANGE:
 	case STEP_NOTE:

@@ -50,6 +50,7 @@ struct transaction {
 	uint64_t          octets, lines;
 	uint64_t          swallowed;            /* of octets: never sent to the server */
 	uint16_t          code, server_code;
+	const char       *parted_by;            /* the rule that has made the legs disagree; NULL: none; the ruleset's */
 	uint64_t          declared;             /* SIZE= of its MAIL; 0: none */
 	struct rewriting *rewriting;            /* what rules make of the content; owned; NULL: nothing */
 	bool              saved;                /* a rule wants it kept */
