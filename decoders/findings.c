@@ -110,6 +110,19 @@
 	"and DMARC may fail with it. What the receiver makes of the message then is not what it would have " \
 	"made of the one that was sent. Any program on the way that adds a footer or rewrites a subject does the same."
 
+#define TLS_CMD_INJECT_WORDS \
+	"octets behind STARTTLS, in the clear", \
+	"A client must wait for the 220 to STARTTLS and then send nothing but TLS. What stands behind the " \
+	"command in the same write was sent in the clear: by a client that does not wait, or by somebody between " \
+	"the two, in the hope that the server keeps it in its buffer and reads it as a part of the encrypted " \
+	"session (CVE-2011-0411). A server must throw it away. smtpscope never takes it for encrypted; " \
+	"--glued says whether it is passed on in the clear or dropped."
+#define TLS_RSP_INJECT_WORDS \
+	"octets behind the 220 to STARTTLS, in the clear", \
+	"The server has said 220, and the next octets must be the client's hello. More of the server's in the " \
+	"clear were put there by somebody between the two, so that a client that keeps them in its buffer " \
+	"takes them for replies of the encrypted session (CVE-2021-22947), or by a server that is broken. " \
+	"smtpscope never takes them for encrypted; --glued says whether they are passed on in the clear or dropped."
 #define CAP_GAP_WORDS \
 	"octets are missing from the capture", \
 	"The other end acknowledged octets that the capture does not have: the capturing host dropped " \

@@ -32,6 +32,8 @@ enum finding_side { FINDING_CLIENT, FINDING_SERVER, FINDING_NETWORK, FINDING_EIT
 	X(PIPE_UNOFFERED,    "pipe.unoffered",    WARNING, true,  CLIENT, "RFC 2920 3.1") \
 	X(EXT_SIZE_WRONG,    "ext.size-wrong",    NOTE,    false, EITHER, "RFC 1870 6.3") \
 	X(MSG_DKIM_BROKEN,   "msg.dkim-broken",   WARNING, true,  NETWORK, "RFC 6376 3.7") \
+	X(TLS_CMD_INJECT,    "tls.cmd-inject",    ERROR,   true,  CLIENT, "RFC 3207 4.2") \
+	X(TLS_RSP_INJECT,    "tls.rsp-inject",    ERROR,   true,  SERVER, "RFC 3207 4.2") \
 	X(CAP_GAP,           "cap.gap",           WARNING, false, NETWORK, "RFC 9293 3.4") \
 	X(CAP_MIDSTREAM,     "cap.midstream",     NOTE,    false, NETWORK, "RFC 9293 3.5") \
 	X(CAP_ONESIDE,       "cap.oneside",       NOTE,    false, NETWORK, "RFC 9293 3.4") \

@@ -19,6 +19,10 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNMET = 3 };
 
 enum options_format { FORMAT_DEFAULT, FORMAT_TEXT, FORMAT_JSON };
 
+enum options_starttls { STARTTLS_PASS, STARTTLS_INTERCEPT, STARTTLS_STRIP };
+enum options_leg_tls { LEG_TLS_DEFAULT, LEG_TLS_PLAIN, LEG_TLS_STARTTLS, LEG_TLS_IMPLICIT };
+enum options_glued { GLUED_DEFAULT, GLUED_DROP, GLUED_PASS };
+
 struct options_list {
 	const char **at;
 	size_t       count;
@@ -42,12 +46,15 @@ struct options {
 	struct options_list ports;              /* --port, as given */
 	struct intercept_settings tls;          /* without keylog, own_name: who uses it fills them in */
 	bool     make_ca;
+	int      starttls;                      /* enum options_starttls */
+	int      leg_tls[2];                    /* enum options_leg_tls: --tls-client, --tls-server */
+	int      glued;                         /* enum options_glued */
 	bool     show_secrets;
 	bool     summary, sessions;             /* --summary, --sessions: no events */
 	int      fail_on;                       /* enum finding_severity; -1: not given */
 	int      on_output_full;                /* enum writer_full of outputs/writer.h */
 	int      quiet, verbose;                /* how often -q, -v were given */
-	uint64_t grace_us, idle_timeout_us, connect_timeout_us; /* idle 0: none */
+	uint64_t grace_us, idle_timeout_us, connect_timeout_us, handshake_timeout_us; /* idle 0: none */
 	uint64_t max_line, max_content, max_sessions, max_size; /* octets, octets, sessions, octets (sink's SIZE) */
 };
 
@@ -83,7 +90,7 @@ struct options_command_entry {
 /* What an option's value is, and so how it is read. */
 enum options_kind {
 	OPTION_LIST, OPTION_TEXT, OPTION_FLAG, OPTION_COUNT, OPTION_NUMBER, OPTION_SIZE, OPTION_DURATION,
-	OPTION_SEED, OPTION_FORMAT, OPTION_SEVERITY, OPTION_STARTTLS, OPTION_WORD,
+	OPTION_SEED, OPTION_FORMAT, OPTION_SEVERITY, OPTION_WORD,
 	OPTION_TLS_VERSION, OPTION_TLS_CIPHERS,
 	OPTION_HELP, OPTION_VERSION, OPTION_LIST_FINDINGS
 };

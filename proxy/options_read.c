@@ -127,17 +127,6 @@ read_severity(const struct options_entry *entry, const char *text, int *severity
 	return wrong_value(entry, text, "a severity: info, note, warning or error", err);
 }
 
-static bool
-read_starttls(const struct options_entry *entry, const char *text, FILE *err)
-{
-	if (strcmp(text, "pass") == 0)
-		return true;
-	if (strcmp(text, "intercept") != 0 && strcmp(text, "strip") != 0)
-		return wrong_value(entry, text, "a mode: pass", err);
-	fprintf(err, "smtpscope: --starttls %s is not there yet; pass is\n", text);
-	return false;
-}
-
 /* One of the entry's words. */
 static bool
 read_word(const struct options_entry *entry, const char *text, int *value, FILE *err)
@@ -251,8 +240,6 @@ take(struct options *options, const struct options_entry *entry, const char *tex
 		return read_format(entry, text, field, err);
 	case OPTION_SEVERITY:
 		return read_severity(entry, text, field, err);
-	case OPTION_STARTTLS:
-		return read_starttls(entry, text, err);
 	case OPTION_WORD:
 		return read_word(entry, text, field, err);
 	case OPTION_TLS_VERSION:

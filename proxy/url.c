@@ -12,12 +12,13 @@
 static const struct {
 	const char     *prefix;
 	enum url_scheme scheme;
+	bool            tls;
 	const char     *instead;        /* not NULL: not there yet, and what to do meanwhile */
 } schemes[] = {
-	{"smtp://", URL_SMTP, NULL},
-	{"lmtp://", URL_LMTP, NULL},
-	{"smtps://", URL_SMTP, "implicit TLS is not there yet; smtp:// lets TLS by STARTTLS pass"},
-	{"mx:", URL_SMTP, "finding a server by MX is not there yet; name the host: smtp://host:25"},
+	{"smtp://", URL_SMTP, false, NULL},
+	{"lmtp://", URL_LMTP, false, NULL},
+	{"smtps://", URL_SMTP, true, NULL},
+	{"mx:", URL_SMTP, false, "finding a server by MX is not there yet; name the host: smtp://host:25"},
 };
 
 static bool
@@ -153,6 +154,12 @@ judge_host(const char *whole, enum url_use use, bool v6, struct url *url, char *
 	return true;
 }
 
+const char *
+url_scheme_text(const struct url *url)
+{
+	return url->scheme == URL_LMTP ? "lmtp://" : url->tls ? "smtps://" : "smtp://";
+}
+
 bool
 url_parse(const char *text, enum url_use use, uint16_t default_port, struct url *url,
     char error[static URL_ERROR_MAX])
@@ -176,26 +183,39 @@ url_parse(const char *text, enum url_use use, uint16_t default_port, struct url 
 		if (schemes[i].instead != NULL)
 			return fail(error, text, "%s", schemes[i].instead);
 		url->scheme = schemes[i].scheme;
+		url->tls = schemes[i].tls;
 		rest = view_from(rest, strlen(schemes[i].prefix));
 		break;
 	}
 	if (rest.len > 0 && rest.at[rest.len - 1] == '/')
 		rest.len--;
 	if (strstr(text, "://") != NULL && rest.at == text)
-		return fail(error, text, "unknown scheme; there are smtp:// and lmtp://");
+		return fail(error, text, "unknown scheme; there are smtp://, smtps:// and lmtp://");
 	if (memchr(rest.at, '/', rest.len) != NULL || memchr(rest.at, '@', rest.len) != NULL)
 		return fail(error, text, "neither path nor user belongs here; expected %s", example(use));
 	if (!split(text, rest, use, url, &v6, &digits, error))
 		return false;
-	url->port = default_port;
+	url->port = url->tls && use == URL_UPSTREAM ? URL_PORT_SMTPS : default_port;
 	if (digits.at != NULL && !parse_port(digits, use, &url->port))
 		return fail(error, text, "\"%.*s\" is no port; expected a number from %d to 65535", (int)digits.len,
 		    digits.at, use == URL_LISTEN ? 0 : 1);
 	if (!judge_host(text, use, v6, url, error))
 		return false;
-	snprintf(url->text, sizeof url->text, v6 ? "%s[%s]:%u" : "%s%s:%u",
-	    url->scheme == URL_LMTP ? "lmtp://" : "smtp://", url->host, url->port);
+	snprintf(url->text, sizeof url->text, v6 ? "%s[%s]:%u" : "%s%s:%u", url_scheme_text(url), url->host, url->port);
 	return true;
+}
+
+void
+url_make_tls(struct url *url)
+{
+	char rest[URL_TEXT_MAX + 1];
+	struct view authority = url_authority(url);
+
+	if (url->tls || url->scheme != URL_SMTP)
+		return;
+	memcpy(rest, authority.at, authority.len + 1);
+	url->tls = true;
+	snprintf(url->text, sizeof url->text, "smtps://%.*s", URL_TEXT_MAX - 8, rest);
 }
 
 struct view
@@ -203,7 +223,7 @@ url_authority(const struct url *url)
 {
 	struct view text = view_of(url->text);
 
-	return url->scheme == URL_SINK ? text : view_from(text, sizeof "smtp://" - 1);
+	return url->scheme == URL_SINK ? text : view_from(text, strlen(url_scheme_text(url)));
 }
 
 socklen_t

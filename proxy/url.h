@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where to listen and where to connect, as the command line says it: smtp://host:port,
+ * Where to listen and where to connect, as the command line says it: smtp://host:port, smtps://,
  * lmtp://host:port, host:port, [v6]:port, host alone, `sink`. Apart, because the proxy and
  * the built-in server read the same words. Nothing is looked up here: names are resolved
  * when a session is dialled.
@@ -23,6 +23,7 @@ enum url_scheme { URL_SMTP, URL_LMTP, URL_SINK };
 #define URL_ERROR_MAX 512       /* enough for every message below */
 
 #define URL_PORT_SMTP  25       /* an upstream without a port */
+#define URL_PORT_SMTPS 465      /* the same with implicit TLS (RFC 8314 7.3) */
 #define URL_PORT_PROXY 2525     /* the proxy's listener without one */
 #define URL_PORT_SINK  2526     /* the built-in server's */
 
@@ -35,6 +36,7 @@ union url_address {
 struct url {
 	enum url_scheme   scheme;
 	uint16_t          port;                         /* 0: a listener picks one */
+	bool              tls;                          /* smtps: it begins with TLS (RFC 8314) */
 	bool              numeric;                      /* address is filled in, port too */
 	union url_address address;
 	char              host[URL_HOST_MAX + 1];       /* without brackets; "" for `sink` */
@@ -47,6 +49,12 @@ struct url {
  */
 bool url_parse(const char *text, enum url_use use, uint16_t default_port, struct url *url,
     char error[static URL_ERROR_MAX]);
+
+/* "smtp://", "smtps://", "lmtp://": what stands before it, but for the sink. */
+const char *url_scheme_text(const struct url *url);
+
+/* As if it had been smtps://; with its port. Of smtp:// alone. */
+void url_make_tls(struct url *url);
 
 /* The host:port part of url->text, borrowed from it; `sink` for the sink. */
 struct view url_authority(const struct url *url);

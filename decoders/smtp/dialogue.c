@@ -567,6 +567,12 @@ smtp_dialogue_abandon_content(struct smtp_dialogue *d)
 }
 
 void
+smtp_dialogue_tls_first(struct smtp_dialogue *d)
+{
+	d->handover = true;
+}
+
+void
 smtp_dialogue_secured(struct smtp_dialogue *d)
 {
 	d->handover = d->opaque = false;

@@ -231,6 +231,9 @@ void smtp_dialogue_gap(struct smtp_dialogue *d, enum smtp_side from, uint64_t oc
 /* The capture begins inside the session: there is no greeting to come, nor is a line's start known. */
 void smtp_dialogue_midstream(struct smtp_dialogue *d);
 
+/* TLS begins before the greeting: the client's next unit is the hand-over (RFC 8314 3). */
+void smtp_dialogue_tls_first(struct smtp_dialogue *d);
+
 /* TLS is up and its octets are readable: what follows is decoded again (RFC 3207 4.2). */
 void smtp_dialogue_secured(struct smtp_dialogue *d);
 

@@ -257,7 +257,7 @@ auth_event(struct buffer *out, const struct event *event)
 		json_octets(out, "secret", event->as.auth.secret);
 }
 
-/* TLS is passed through or read along: nobody here has verified anything. */
+/* Of TLS that is passed through or read along nobody here has verified anything. */
 static void
 tls_event(struct buffer *out, const struct event *event)
 {
@@ -268,10 +268,15 @@ tls_event(struct buffer *out, const struct event *event)
 	json_octets(out, "sni", event->as.tls.sni);
 	json_octets(out, "subject", event->as.tls.subject);
 	json_octets(out, "issuer", event->as.tls.issuer);
-	json_null(out, "verified");
-	json_null(out, "verify_error");
+	if (event->as.tls.verified == 0)
+		json_null(out, "verified");
+	else
+		json_bool(out, "verified", event->as.tls.verified > 0);
+	json_octets(out, "verify_error", event->as.tls.verify_error);
 	json_octets(out, "alert", event->as.tls.alert);
 	json_octets(out, "reason", event->as.tls.reason);
+	if (event->as.tls.hint.at != NULL)
+		json_octets(out, "hint", event->as.tls.hint);
 }
 
 static void

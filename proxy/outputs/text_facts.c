@@ -95,10 +95,12 @@ text_show_tls(struct text_line *line, const struct event *event)
 	show_tls_word(line->out, ", alert ", event->as.tls.alert);
 	if (strcmp(event->as.tls.outcome, "passed") == 0)
 		buffer_put(line->out, VIEW(": what follows is not decoded"));
-	if (event->as.tls.reason.len > 0) {
-		buffer_put(line->out, VIEW(": "));
-		escape_words(line->out, event->as.tls.reason);
+	if (event->as.tls.verified < 0) {
+		buffer_put(line->out, VIEW(", not verified"));
+		show_tls_word(line->out, ": ", event->as.tls.verify_error);
 	}
+	show_tls_word(line->out, ": ", event->as.tls.reason.len > 0 ? event->as.tls.reason : VIEW_NONE);
+	show_tls_word(line->out, "; ", event->as.tls.hint);
 	text_line_end(line);
 }
 

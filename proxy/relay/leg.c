@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "proxy/relay/leg_tls.h"
+
 /*
  * Nothing is wanted, but the peer may vanish. libevent tells an EPOLLERR as reading and
  * writing, never as EV_CLOSED, so that watching for EV_CLOSED alone would spin on a reset;
@@ -64,6 +66,8 @@ leg_read(struct leg *leg, char *at, size_t size, size_t *len)
 {
 	ssize_t n;
 
+	if (leg->tls != NULL)
+		return leg_tls_read(leg, at, size, len);
 	do {
 		n = recv(leg->fd, at, size, MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
@@ -113,7 +117,7 @@ leg_keep(struct leg *leg, const char *octets, size_t len)
 	if (!inside)
 		memcpy(room, octets, len);
 	leg->kept = room;
-	leg->kept_len = len;
+	leg->kept_len = (uint32_t)len;
 }
 
 void
@@ -121,6 +125,10 @@ leg_send_fin(struct leg *leg, uint64_t now_us)
 {
 	if (!leg->fin_due || leg->fin_sent || leg->state != LEG_OPEN || !outlet_is_empty(&leg->outlet))
 		return;
+	if (leg->tls != NULL && !leg->lost && !leg_tls_close(leg)) {
+		leg->outlet.refused = true;
+		return;
+	}
 	leg->fin_sent = true;
 	leg->drain_until_us = now_us + LEG_DRAIN_US;
 	/* Where the peer's FIN is there already, close() says ours as well. */
@@ -134,6 +142,7 @@ leg_close(struct leg *leg)
 	if (leg->watched != 0)
 		event_del(&leg->event);
 	leg->watched = 0;
+	leg_tls_free(leg);
 	if (leg->fd >= 0)
 		close(leg->fd);
 	leg->fd = -1;

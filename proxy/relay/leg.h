@@ -26,17 +26,18 @@ enum leg_state {
 struct leg {
 	struct loop_event   event;
 	struct outlet  outlet;
+	struct leg_tls *tls;            /* owned; NULL: it is in the clear */
 	char          *kept;            /* owned; NULL where there is nothing */
-	size_t         kept_len;
 	uint64_t       drain_until_us;  /* set when our FIN went; 0: not yet */
+	uint32_t       kept_len;
 	int            fd;
-	enum leg_state state;
+	uint8_t        state;           /* enum leg_state */
 	short          watched;         /* libevent's flags; 0: not in the loop */
 	bool           eof;             /* its FIN was read */
 	bool           lost;            /* reset, or taken from us: nothing more goes either way */
-	bool           fin_due;         /* our FIN goes out behind the outlet */
-	bool           fin_sent;
-	bool           draining;        /* what comes in is thrown away */
+	bool           fin_due : 1;       /* our FIN goes out behind the outlet */
+	bool           fin_sent : 1;
+	bool           draining : 1;      /* what comes in is thrown away */
 };
 
 void leg_init(struct leg *leg);
@@ -49,7 +50,8 @@ void leg_watch(struct leg *leg, bool reading, bool writing);
 
 enum leg_read {
 	LEG_READ_SOME, LEG_READ_NOTHING,        /* *len octets; none are there now */
-	LEG_READ_FIN, LEG_READ_LOST             /* errno says why */
+	LEG_READ_FIN, LEG_READ_LOST,            /* errno says why */
+	LEG_READ_FAILED                         /* by a fault of TLS: ask its connection */
 };
 enum leg_read leg_read(struct leg *leg, char *at, size_t size, size_t *len);
 

@@ -87,13 +87,14 @@ listeners_resume(struct listeners *listeners)
  * overtake the reply.
  */
 static void
-turn_away(struct worker *worker, int fd)
+turn_away(struct worker *worker, int fd, bool tls)
 {
 	static const char reply[] = "421 4.3.2 Too many sessions, try again later\r\n";
 	char ignored[1024];
 
 	worker->turned_away++;
-	if (send(fd, reply, sizeof reply - 1, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+	/* Behind a hello there would have to be a handshake. */
+	if (!tls && send(fd, reply, sizeof reply - 1, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
 		shutdown(fd, SHUT_WR);
 	while (recv(fd, ignored, sizeof ignored, MSG_DONTWAIT) > 0)
 		;
@@ -123,7 +124,7 @@ connection_is_there(evutil_socket_t listening, short what, void *to)
 	}
 	url_address_unmap(&from);
 	if (worker->max_sessions != 0 && worker->pair_count >= worker->max_sessions)
-		turn_away(worker, fd);
+		turn_away(worker, fd, s->listener.url.tls);
 	else
 		pair_new(worker, fd, &from, &s->listener);
 }
@@ -196,8 +197,8 @@ listeners_add(struct listeners *listeners, const struct url *url, char error[sta
 	getsockname(fd, &s->listener.bound.any, &len);
 	url_address_text(&s->listener.bound, text);
 	s->listener.url.port = url_address_port(&s->listener.bound);
-	snprintf(s->listener.url.text, sizeof s->listener.url.text, "%s://%s",
-	    s->listener.lmtp ? "lmtp" : "smtp", text);
+	snprintf(s->listener.url.text, sizeof s->listener.url.text, "%s%s",
+	    url_scheme_text(url), text);
 	event_assign(&s->event, listeners->worker->base, fd, EV_READ | EV_PERSIST, connection_is_there, s);
 	event_add(&s->event, NULL);
 	fprintf(listeners->err, "listening on %s\n", s->listener.url.text);

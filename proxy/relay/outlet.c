@@ -7,9 +7,11 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "proxy/intercept/conn.h"
 #include "proxy/relay/pacer.h"
 
 #define OUTLET_VECTORS SESSION_SEGMENTS
+#define OUTLET_RECORD  ((size_t)16 << 10)       /* octets in a TLS record */
 
 struct outlet_chunk {
 	struct outlet_chunk *next;
@@ -18,6 +20,7 @@ struct outlet_chunk {
 	size_t   len, sent;
 	struct pacer *pacer;    /* owned; from its octets on; NULL: goes on as before */
 	bool     resume;
+	bool     secure;        /* empty: TLS begins here */
 	char     octets[];
 };
 
@@ -43,6 +46,56 @@ offer_socket(int fd, struct iovec *vectors, unsigned count, size_t *sent)
 	return errno;
 }
 
+/* The octets from at on, as many as go into one record; one vector's are not copied. */
+static struct view
+record_of(const struct iovec *vectors, unsigned count, size_t at, char room[static OUTLET_RECORD])
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; i < count && len < OUTLET_RECORD; i++) {
+		struct view octets = view_from((struct view){vectors[i].iov_base, vectors[i].iov_len}, at);
+
+		at -= at < vectors[i].iov_len ? at : vectors[i].iov_len;
+		if (len == 0 && (octets.len >= OUTLET_RECORD || (octets.len > 0 && i + 1 == count)))
+			return octets;
+		octets = view_first(octets, OUTLET_RECORD - len);
+		if (octets.len > 0)
+			memcpy(room + len, octets.at, octets.len);
+		len += octets.len;
+	}
+	return (struct view){room, len};
+}
+
+/* The same in TLS. What a record was begun with is offered again, with more behind it perhaps. */
+static int
+offer_tls(struct outlet *outlet, const struct iovec *vectors, unsigned count, size_t total, size_t *sent)
+{
+	enum tls_conn_step step = TLS_CONN_OK;
+	char room[OUTLET_RECORD];
+	size_t n;
+
+	*sent = 0;
+	outlet->begun = 0;
+	while (*sent < total && step == TLS_CONN_OK) {
+		struct view record = record_of(vectors, count, *sent, room);
+
+		step = tls_conn_write(outlet->tls, record.at, record.len, &n);
+		*sent += n;
+		if (step == TLS_CONN_WANT_READ || step == TLS_CONN_WANT_WRITE)
+			outlet->begun = (uint16_t)(record.len < OUTLET_RECORD ? record.len : OUTLET_RECORD);
+	}
+	outlet->wants_read = step == TLS_CONN_WANT_READ;
+	return step == TLS_CONN_OK || outlet->begun > 0 ? 0 : EPIPE;
+}
+
+static int
+offer(struct outlet *outlet, int fd, struct iovec *vectors, unsigned count, size_t total, size_t *sent)
+{
+	if (outlet->tls != NULL)
+		return offer_tls(outlet, vectors, count, total, sent);
+	return offer_socket(fd, vectors, count, sent);
+}
+
 static struct pacer *
 pacer_new(const struct pace *pace)
 {
@@ -55,11 +108,13 @@ pacer_new(const struct pace *pace)
 }
 
 static void
-append(struct outlet *outlet, struct view octets, uint64_t wait_us, bool resume, const struct pace *pace)
+append(struct outlet *outlet, const struct segment *s)
 {
+	struct view octets = s->octets;
+	uint64_t wait_us = s->wait_us;
 	struct outlet_chunk *chunk;
 
-	if (outlet->dammed || (octets.len == 0 && wait_us == 0 && !resume && pace == NULL))
+	if (outlet->dammed || (octets.len == 0 && wait_us == 0 && !s->resume && s->pace == NULL && !s->secure))
 		return;
 	if (wait_us == SEGMENT_FOREVER) {
 		outlet->dammed = true;
@@ -68,8 +123,8 @@ append(struct outlet *outlet, struct view octets, uint64_t wait_us, bool resume,
 	chunk = malloc(sizeof *chunk + octets.len);
 	if (chunk == NULL)
 		abort();
-	*chunk = (struct outlet_chunk){.wait_us = wait_us, .len = octets.len, .resume = resume,
-	    .pacer = pace != NULL ? pacer_new(pace) : NULL};
+	*chunk = (struct outlet_chunk){.wait_us = wait_us, .len = octets.len, .resume = s->resume,
+	    .secure = s->secure, .pacer = s->pace != NULL ? pacer_new(s->pace) : NULL};
 	if (octets.len > 0)
 		memcpy(chunk->octets, octets.at, octets.len);
 	if (outlet->first == NULL)
@@ -101,7 +156,7 @@ remove_first(struct outlet *outlet)
 static bool
 is_plain(const struct outlet_chunk *chunk)
 {
-	return chunk->wait_us == 0 && !chunk->resume && chunk->pacer == NULL;
+	return chunk->wait_us == 0 && !chunk->resume && chunk->pacer == NULL && !chunk->secure;
 }
 
 /* Lets go of octets that the socket took, and of the empty chunks behind them. */
@@ -139,14 +194,14 @@ put_at_once(struct outlet *outlet, int fd, enum smtp_side to, const struct segme
 
 		if (s->to != to)
 			continue;
-		if (s->wait_us != 0 || s->resume || s->pace != NULL)
+		if (s->wait_us != 0 || s->resume || s->pace != NULL || s->secure)
 			break;
 		if (s->octets.len == 0)
 			continue;
 		vectors[used++] = (struct iovec){(char *)s->octets.at, s->octets.len};
 		total += s->octets.len;
 	}
-	*error = total == 0 ? 0 : offer_socket(fd, vectors, used, &sent);
+	*error = total == 0 ? 0 : offer(outlet, fd, vectors, used, total, &sent);
 	if (*error != 0 || sent == total)
 		return dealt;
 	outlet->refused = true;
@@ -154,7 +209,7 @@ put_at_once(struct outlet *outlet, int fd, enum smtp_side to, const struct segme
 		struct view rest = {vectors[i].iov_base, vectors[i].iov_len};
 		size_t gone = sent < rest.len ? sent : rest.len;
 
-		append(outlet, view_from(rest, gone), 0, false, NULL);
+		append(outlet, &(struct segment){.octets = view_from(rest, gone)});
 		sent -= gone;
 	}
 	return dealt;
@@ -175,7 +230,7 @@ outlet_put(struct outlet *outlet, int fd, enum smtp_side to, const struct segmen
 		const struct segment *s = &segments[next];
 
 		if (s->to == to)
-			append(outlet, s->octets, s->wait_us, s->resume, s->pace);
+			append(outlet, s);
 	}
 	if (outlet->first == NULL || outlet->refused)
 		return 0;
@@ -246,7 +301,7 @@ send_front(struct outlet *outlet, int fd, size_t most, size_t *offered, size_t *
 		vectors[used++] = (struct iovec){c->octets + c->sent, len};
 		*offered += len;
 	}
-	error = *offered == 0 ? 0 : offer_socket(fd, vectors, used, sent);
+	error = *offered == 0 ? 0 : offer(outlet, fd, vectors, used, *offered, sent);
 	if (error == 0)
 		let_go(outlet, *sent);
 	return error;
@@ -257,26 +312,41 @@ outlet_flush(struct outlet *outlet, int fd, uint64_t now_us, unsigned *resumed)
 {
 	if (fd < 0)
 		return 0;
-	outlet->refused = false;
+	outlet->refused = outlet->wants_read = false;
 	while (outlet->first != NULL && is_due(outlet->first, now_us, resumed)) {
-		size_t most = SIZE_MAX, total, sent, left;
+		size_t most = SIZE_MAX, allowed, total, sent, left;
 		int error;
 
 		take_pacer(outlet);
-		if (outlet->pacer != NULL && (left = in_line(outlet)) > 0 &&
-		    (most = pacer_allows(outlet->pacer, left, now_us)) == 0)
+		if (outlet->first->secure) {
+			outlet->secure = true;
 			return 0;
+		}
+		if (outlet->pacer != NULL && (left = in_line(outlet)) > 0 &&
+		    (most = pacer_allows(outlet->pacer, left, now_us)) == 0 && outlet->begun == 0)
+			return 0;
+		allowed = most;
+		if (most < outlet->begun)
+			most = outlet->begun;   /* it is on its way already */
 		error = send_front(outlet, fd, most, &total, &sent);
 		if (error != 0)
 			return error;
-		if (outlet->pacer != NULL && sent > 0)
-			pacer_went(outlet->pacer, sent, in_line(outlet), now_us);
+		if (outlet->pacer != NULL && sent > 0 && allowed > 0)
+			pacer_went(outlet->pacer, sent < allowed ? sent : allowed, in_line(outlet), now_us);
 		if (sent < total) {
 			outlet->refused = true;
 			return 0;
 		}
 	}
 	return 0;
+}
+
+void
+outlet_secured(struct outlet *outlet, struct tls_conn *tls)
+{
+	outlet->tls = tls;
+	outlet->secure = false;
+	remove_first(outlet);
 }
 
 uint64_t

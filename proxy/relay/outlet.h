@@ -13,12 +13,18 @@
 #define OUTLET_HIGH ((size_t)256 << 10) /* octets that wait: stop reading the other leg ... */
 #define OUTLET_LOW  ((size_t)64 << 10)  /* ... until no more than these do */
 
+struct tls_conn;
+
 struct outlet {
 	struct outlet_chunk *first, *last;
+	struct tls_conn     *tls;       /* borrowed: what goes out does so in it; NULL: as it is */
 	struct pacer        *pacer;     /* owned; NULL: as fast as the socket takes them */
 	size_t   size;          /* octets that its chunks take, with what they cost themselves */
 	bool     full;          /* between reaching OUTLET_HIGH and being down to OUTLET_LOW */
 	bool     refused;       /* the socket is full: flush when it can be written to */
+	bool     secure;        /* in front is where TLS begins: nothing goes until outlet_secured */
+	bool     wants_read;    /* refused: until the socket can be read */
+	uint16_t begun;         /* octets of a TLS record that the socket refused: so many must be offered again */
 	bool     dammed;        /* SEGMENT_FOREVER is in it: what comes behind is let go at once */
 };
 
@@ -35,6 +41,9 @@ int outlet_put(struct outlet *outlet, int fd, enum smtp_side to, const struct se
 
 /* Goes on where it stopped: the socket can be written to, a wait is over, it is connected. */
 int outlet_flush(struct outlet *outlet, int fd, uint64_t now_us, unsigned *resumed);
+
+/* TLS has begun where a segment said so, by tls (borrowed until outlet_clear): what is behind it may go. */
+void outlet_secured(struct outlet *outlet, struct tls_conn *tls);
 
 /* When the wait in front is over, or the next octets may go; 0: none, or the wait is for ever. */
 uint64_t outlet_wake_at(const struct outlet *outlet);

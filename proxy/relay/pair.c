@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "proxy/relay/leg_tls.h"
+
 /* The socket said that it takes nothing any more. What the peer sent before that is still read. */
 static void
 is_broken(struct pair *pair, enum smtp_side side)
@@ -68,9 +70,8 @@ end_leg(struct pair *pair, enum smtp_side side, enum ending ending, uint64_t now
 	}
 }
 
-/* side: whose octets or end the plan is about. Its used octets are the caller's to let go of. */
-static void
-carry_out(struct pair *pair, enum smtp_side side, const struct plan *plan, uint64_t now_us)
+void
+pair_carry_out(struct pair *pair, enum smtp_side side, const struct plan *plan, uint64_t now_us)
 {
 	if (plan->dial && pair->leg[SMTP_SERVER].state == LEG_NONE) {
 		pair->leg[SMTP_SERVER].state = LEG_CONNECTING;
@@ -94,7 +95,7 @@ pair_carry_out_for_both(struct pair *pair, struct plan *plan, uint64_t now_us)
 {
 	plan->again |= plan->other;
 	plan->other = plan->again;
-	carry_out(pair, SMTP_CLIENT, plan, now_us);
+	pair_carry_out(pair, SMTP_CLIENT, plan, now_us);
 }
 
 /* Octets that a side sent and the session has not used; they are behind what was kept, or are it. */
@@ -106,7 +107,7 @@ offer(struct pair *pair, enum smtp_side from, const char *octets, size_t len, ui
 	do {
 		pair->feed_due[from] = false;
 		session_feed(pair->session, from, octets, len, now_us, &plan);
-		carry_out(pair, from, &plan, now_us);
+		pair_carry_out(pair, from, &plan, now_us);
 		if (plan.used > 0)
 			octets += plan.used;
 		len -= plan.used;
@@ -121,13 +122,15 @@ pair_read_ended(struct pair *pair, enum smtp_side side, enum close_how how, stru
 	bool told = leg->eof;
 	struct plan plan;
 
+	if (how == CLOSE_RESET && leg_is_securing(leg) && !pair->over)
+		pair_tls_lost(pair, side, VIEW("the connection was reset"), now_us);
 	leg->eof = true;
 	if (how != CLOSE_EOF)
 		pair_lose(pair, side, false);
 	if (pair->over || (how == CLOSE_EOF && (told || leg->draining)))
 		return;
 	session_closed(pair->session, side, how, reason, leg->kept, leg->kept_len, now_us, &plan);
-	carry_out(pair, side, &plan, now_us);
+	pair_carry_out(pair, side, &plan, now_us);
 	if (plan.used > 0)
 		leg_keep(leg, leg->kept + plan.used, leg->kept_len - plan.used);
 }
@@ -155,13 +158,57 @@ read_leg(struct pair *pair, enum smtp_side side, uint64_t now_us)
 		if (leg->lost)
 			pair_read_ended(pair, side, CLOSE_RESET, VIEW_NONE, now_us);
 		else
-			pair_read_ended(pair, side, CLOSE_EOF, VIEW_NONE, now_us);
+			pair_read_ended(pair, side, CLOSE_EOF, leg->tls != NULL && leg->tls->cut
+			    ? VIEW("the TLS stream ended without close_notify") : VIEW_NONE, now_us);
+		break;
+	case LEG_READ_FAILED:
+		if (pair->session != NULL)
+			pair_tls_failed(pair, side, now_us);
+		else
+			leg->lost = true;
 		break;
 	case LEG_READ_LOST:
 		pair_read_ended(pair, side, CLOSE_RESET, errno == ECONNRESET ? VIEW_NONE : view_of(strerror(errno)),
 		    now_us);
 		break;
 	}
+}
+
+static bool
+wants_read(const struct pair *pair, enum smtp_side side)
+{
+	const struct leg *leg = &pair->leg[side];
+
+	if (leg->state != LEG_OPEN || leg->eof)
+		return false;
+	if (leg->draining)
+		return true;
+	return !pair->over && pair->reset_by_us[side] == 0 && !pair->leg[smtp_other_side(side)].outlet.full &&
+	    session_wants(pair->session, side, leg->kept_len);
+}
+
+static void
+plain_leg_is_ready(struct pair *pair, enum smtp_side side, short what, uint64_t now_us)
+{
+	const struct leg *leg = &pair->leg[side];
+
+	/* libevent says both where there is an error: reading finds out which. */
+	if ((what & EV_WRITE) != 0 && (leg->watched & EV_WRITE) != 0)
+		pair_flush(pair, side, now_us);
+	if ((what & EV_READ) != 0 && (leg->watched & EV_READ) != 0)
+		read_leg(pair, side, now_us);
+}
+
+/* TLS may have to write so as to read, and the other way round: whichever came, both may go on. */
+static void
+secure_leg_is_ready(struct pair *pair, enum smtp_side side, uint64_t now_us)
+{
+	struct leg *leg = &pair->leg[side];
+
+	if (leg->outlet.refused)
+		pair_flush(pair, side, now_us);
+	if (wants_read(pair, side))
+		read_leg(pair, side, now_us);
 }
 
 static void
@@ -177,11 +224,12 @@ leg_is_ready(struct pair *pair, enum smtp_side side, short what)
 		is_broken(pair, side);
 	} else {
 		pair->active_us = now_us;
-		/* libevent says both where there is an error: reading finds out which. */
-		if ((what & EV_WRITE) != 0 && (leg->watched & EV_WRITE) != 0)
-			pair_flush(pair, side, now_us);
-		if ((what & EV_READ) != 0 && (leg->watched & EV_READ) != 0)
-			read_leg(pair, side, now_us);
+		if (leg_is_securing(leg))
+			pair_tls_step(pair, side, now_us);
+		else if (leg->tls != NULL)
+			secure_leg_is_ready(pair, side, now_us);
+		else
+			plain_leg_is_ready(pair, side, what, now_us);
 	}
 	pair_settle(pair, now_us);
 }
@@ -210,12 +258,13 @@ attempt_is_over(void *to, struct view server, const char *outcome, struct view r
 }
 
 static void
-server_is_connected(void *to, int fd, bool was_reset)
+server_is_connected(void *to, const struct url *url, int fd, bool was_reset)
 {
 	struct pair *pair = to;
 	uint64_t now_us = worker_now(pair->worker);
 
 	pair->dial = NULL;
+	pair->server_url = (uint16_t)(url - upstreams_first(pair->worker->upstreams));
 	leg_open(&pair->leg[SMTP_SERVER], pair->worker->base, fd, server_is_ready, pair);
 	if (was_reset)
 		is_broken(pair, SMTP_SERVER);
@@ -243,10 +292,20 @@ start_dial(struct pair *pair)
 	pair->dial = dial_start(pair->worker->upstreams, &dialler);
 }
 
+/* Octets of a leg that TLS has, although its socket may be silent. */
+static bool
+has_more(const struct pair *pair, enum smtp_side side)
+{
+	const struct leg *leg = &pair->leg[side];
+
+	return leg->tls != NULL && leg->tls->up && leg->tls->more && wants_read(pair, side);
+}
+
 static bool
 is_due(const struct pair *pair)
 {
-	return pair->resumes[SMTP_CLIENT] > 0 || pair->resumes[SMTP_SERVER] > 0 ||
+	return has_more(pair, SMTP_CLIENT) || has_more(pair, SMTP_SERVER) ||
+	    pair->resumes[SMTP_CLIENT] > 0 || pair->resumes[SMTP_SERVER] > 0 ||
 	    pair->feed_due[SMTP_CLIENT] || pair->feed_due[SMTP_SERVER] || pair->dial_due ||
 	    pair->unreachable_due;
 }
@@ -263,11 +322,17 @@ do_due(struct pair *pair, uint64_t now_us)
 		if (pair->resumes[side] > 0) {
 			pair->resumes[side]--;
 			session_resume(pair->session, side, now_us, &plan);
-			carry_out(pair, side, &plan, now_us);
+			pair_carry_out(pair, side, &plan, now_us);
 			return true;
 		}
 		if (pair->feed_due[side]) {
 			offer(pair, side, pair->leg[side].kept, pair->leg[side].kept_len, now_us);
+			return true;
+		}
+	}
+	for (int i = SMTP_CLIENT; i <= SMTP_SERVER; i++) {
+		if (has_more(pair, (enum smtp_side)i)) {
+			read_leg(pair, (enum smtp_side)i, now_us);
 			return true;
 		}
 	}
@@ -285,25 +350,18 @@ do_due(struct pair *pair, uint64_t now_us)
 	return false;
 }
 
-static bool
-wants_read(const struct pair *pair, enum smtp_side side)
-{
-	const struct leg *leg = &pair->leg[side];
-
-	if (leg->state != LEG_OPEN || leg->eof)
-		return false;
-	if (leg->draining)
-		return true;
-	return !pair->over && pair->reset_by_us[side] == 0 && !pair->leg[smtp_other_side(side)].outlet.full &&
-	    session_wants(pair->session, side, leg->kept_len);
-}
-
 static void
 watch(struct pair *pair, enum smtp_side side, uint64_t now_us)
 {
 	struct leg *leg = &pair->leg[side];
 
-	leg_watch(leg, wants_read(pair, side), leg->outlet.refused);
+	if (leg_is_securing(leg))
+		leg_watch(leg, !leg->tls->hello && !leg->tls->wants_write, leg->tls->wants_write);
+	else if (leg->tls != NULL)
+		leg_watch(leg, wants_read(pair, side) || leg->outlet.wants_read,
+		    leg->tls->wants_write || (leg->outlet.refused && !leg->outlet.wants_read));
+	else
+		leg_watch(leg, wants_read(pair, side), leg->outlet.refused);
 	if (leg->lost && leg->state == LEG_OPEN && pair->lost_by_us[side] == 0)
 		pair->lost_by_us[side] = now_us + PAIR_RESET_US;
 }
@@ -315,8 +373,10 @@ pair_settle(struct pair *pair, uint64_t now_us)
 		return;
 	pair->settling = true;
 	do {
-		while (!pair->over && do_due(pair, now_us))
-			;
+		do {
+			while (!pair->over && do_due(pair, now_us))
+				;
+		} while (pair_tls_go_on(pair, now_us));
 		pair_end_stream(pair, SMTP_CLIENT, now_us);
 		pair_end_stream(pair, SMTP_SERVER, now_us);
 	} while (!pair->over && is_due(pair));
@@ -342,6 +402,7 @@ pair_new(struct worker *worker, int fd, const union url_address *client, const s
 	struct session_ends ends = {.client = &client->any, .client_text = url_address_text(client, text),
 	    .server = url_authority(server), .listener = url_authority(&listener->url),
 	    .lmtp = listener->lmtp || server->scheme == URL_LMTP};
+	const struct worker_tls *tls = &worker->tls;
 	union url_address own;
 	socklen_t own_len = sizeof own;
 	uint64_t now_us = worker_now(worker);
@@ -351,6 +412,9 @@ pair_new(struct worker *worker, int fd, const union url_address *client, const s
 		abort();
 	if (worker->rulebook->config.wire.put != NULL && getsockname(fd, &own.any, &own_len) == 0)
 		ends.server_address = &own.any;
+	ends.tls[SMTP_CLIENT] = listener->url.tls ? SESSION_TLS_IMPLICIT : tls->way[SMTP_CLIENT];
+	ends.tls[SMTP_SERVER] = server->tls ? SESSION_TLS_IMPLICIT : tls->way[SMTP_SERVER];
+	worker_tls_agree(tls, ends.tls, &ends.drops_glued);
 	pair->worker = worker;
 	pair->active_us = now_us;
 	pair->next = worker->pairs;

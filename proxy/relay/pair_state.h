@@ -38,6 +38,7 @@ struct pair {
 	bool              unreachable_due;
 	bool              over;         /* the session wants nothing any more */
 	bool              settling;
+	uint16_t          server_url;   /* what was connected to: index in the upstreams */
 	char             *why;          /* unreachable_due: the reason; owned */
 };
 
@@ -60,6 +61,21 @@ void pair_read_ended(struct pair *pair, enum smtp_side side, enum close_how how,
 
 /* Goes on with what the outlet to that side has left. */
 void pair_flush(struct pair *pair, enum smtp_side side, uint64_t now_us);
+
+/* Carries out a plan; side: whose octets or end it is about. Its used octets are the caller's to let go of. */
+void pair_carry_out(struct pair *pair, enum smtp_side side, const struct plan *plan, uint64_t now_us);
+
+/* pair_tls.c */
+
+/* Begins TLS where that is due, and lets a handshake go on that waited for the other leg. True: it did something. */
+bool pair_tls_go_on(struct pair *pair, uint64_t now_us);
+/* A socket is ready that a handshake waits for. */
+void pair_tls_step(struct pair *pair, enum smtp_side side, uint64_t now_us);
+/* A leg's TLS has failed, as its connection says; or the leg was lost on the way. */
+void pair_tls_failed(struct pair *pair, enum smtp_side side, uint64_t now_us);
+void pair_tls_lost(struct pair *pair, enum smtp_side side, struct view reason, uint64_t now_us);
+/* Ends handshakes that take too long. */
+void pair_tls_wake(struct pair *pair, uint64_t now_us);
 
 /* parting.c */
 

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "proxy/relay/leg_tls.h"
+
 static void
 earlier(uint64_t *at, uint64_t other)
 {
@@ -26,6 +28,8 @@ wake_at(const struct pair *pair)
 			continue;
 		earlier(&at, outlet_wake_at(&leg->outlet));
 		earlier(&at, pair->lost_by_us[i]);
+		if (leg_is_securing(leg))
+			earlier(&at, leg->tls->by_us);
 		if (leg->draining)
 			earlier(&at, leg->drain_until_us);
 		if (pair->over && leg->outlet.refused)
@@ -51,6 +55,8 @@ wake(struct pair *pair, uint64_t now_us)
 	pair_flush(pair, SMTP_SERVER, now_us);
 	if (pair->dial != NULL)
 		dial_wake(pair->dial);
+	if (pair->session != NULL)
+		pair_tls_wake(pair, now_us);
 	if (pair->over)
 		return;
 	if (session_wake_at(pair->session) != 0 && session_wake_at(pair->session) <= now_us) {

@@ -15,6 +15,7 @@
 #include "proxy/relay/make_ca.h"
 #include "proxy/relay/pair.h"
 #include "proxy/relay/running.h"
+#include "proxy/relay/tls_setup.h"
 #include "proxy/outputs/reporting.h"
 #include "proxy/sessions/rulebook.h"
 #include "proxy/relay/upstream.h"
@@ -34,6 +35,7 @@ struct proxy {
 	struct urls                 listen, upstream;
 	struct worker               worker;
 	struct reporting            reporting;
+	char                        own_name[256];
 	struct sink_server_settings sink_settings;
 	struct sink_server         *sink;       /* NULL: no upstream is it */
 	struct loop_event           on_stop[2], on_reopen, on_reload, on_grace;
@@ -119,7 +121,7 @@ load_rules(struct proxy *p)
 	    .events = reporting_sink(&p->reporting), .wire = reporting_wire(&p->reporting), .source = "proxy",
 	    .show_secrets = options->show_secrets, .keeps_messages = options->save_messages != NULL,
 	    .max_line = (uint32_t)options->max_line, .max_content = options->max_content,
-	    .arena = &p->worker.arena};
+	    .own_name = p->own_name, .arena = &p->worker.arena};
 
 	return rulebook_load(&options->rules, options->seed, &config, p->worker.rulebook, stderr);
 }
@@ -294,14 +296,20 @@ finish(struct proxy *p, int code)
 
 /* With the rules loaded: from the first output to the last word. */
 static int
-run(struct proxy *p)
+run(struct proxy *p, const struct worker_tls *tls)
 {
 	struct worker *worker = &p->worker;
 	const struct options *options = p->options;
-	int code = EXIT_FAILED;
+	int code;
 
+	worker->tls = *tls;
+	code = tls_open(&worker->tls, options, stderr);
+	if (code != EXIT_DONE)
+		return code;
+	code = EXIT_FAILED;
 	if (!reporting_open(&p->reporting, options, worker->base)) {
 		reporting_close(&p->reporting, false);
+		tls_close(&worker->tls);
 		return EXIT_FAILED;
 	}
 	worker->rulebook->config.events = reporting_sink(&p->reporting);
@@ -328,23 +336,8 @@ run(struct proxy *p)
 	code = finish(p, code);
 	listeners_free(worker->listeners);
 	upstreams_free(worker->upstreams);
+	tls_close(&worker->tls);
 	return code;
-}
-
-/* What is given for TLS of our own would do nothing where none is spoken. */
-static bool
-is_of_use(const struct options *options)
-{
-	struct intercept_settings tls = options->tls;
-	const char *option;
-
-	if (options->make_ca)
-		tls.ca_cert = tls.ca_key = NULL;
-	tls.keylog = options->keylog;
-	option = intercept_settings_given(&tls);
-	if (option != NULL)
-		fprintf(stderr, "smtpscope: %s: with --starttls pass TLS goes through, and none is spoken here\n", option);
-	return option == NULL;
 }
 
 struct event_base *
@@ -390,6 +383,7 @@ int
 proxy_run(const struct options *options, const struct proxy_companion *companion)
 {
 	struct proxy p = {.options = options, .companion = companion};
+	struct worker_tls tls;
 	int code = EXIT_USAGE;
 	bool good;
 
@@ -399,7 +393,9 @@ proxy_run(const struct options *options, const struct proxy_companion *companion
 	code = EXIT_USAGE;
 	good = read_urls(&p.upstream, &options->upstream, "sink", URL_UPSTREAM, "--upstream") && good;
 	good = reporting_allows(options) && good;
-	good = is_of_use(options) && good;
+	good = good && tls_setup(&tls, options, p.listen.at, p.listen.count, p.upstream.at, p.upstream.count, stderr);
+	if (gethostname(p.own_name, sizeof p.own_name - 1) != 0 || p.own_name[0] == '\0')
+		memcpy(p.own_name, "localhost", sizeof "localhost");
 	if (good && are_of_one_kind(&p.upstream)) {
 		code = EXIT_FAILED;
 		if (!worker_init(&p.worker))
@@ -407,7 +403,7 @@ proxy_run(const struct options *options, const struct proxy_companion *companion
 		else if ((p.worker.rulebook = load_rules(&p)) == NULL)
 			code = EXIT_USAGE;
 		else
-			code = run(&p);
+			code = run(&p, &tls);
 		worker_clear(&p.worker);
 	}
 	free(p.listen.at);

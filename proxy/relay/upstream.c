@@ -175,6 +175,7 @@ is_decided(struct dial *dial, int error)
 	bool was_reset = error == ECONNRESET || error == EPIPE;
 	char text[URL_ADDRESS_MAX];
 	struct dialler dialler = dial->dialler;
+	const struct url *url = &dial->upstreams->url[dial->next_url - 1];
 	int fd = dial->fd;
 
 	if (error == 0 && is_itself(dial))
@@ -187,7 +188,7 @@ is_decided(struct dial *dial, int error)
 	event_del(&dial->event);
 	dial->fd = -1;
 	end(dial);
-	dialler.connected(dialler.to, fd, was_reset);
+	dialler.connected(dialler.to, url, fd, was_reset);
 	return true;
 }
 
@@ -268,6 +269,7 @@ connect_sink(struct dial *dial)
 {
 	struct upstreams *upstreams = dial->upstreams;
 	struct dialler dialler = dial->dialler;
+	const struct url *url = &upstreams->url[dial->next_url - 1];
 	const char *why = "it takes no more sessions";
 	int ends[2];
 
@@ -277,7 +279,7 @@ connect_sink(struct dial *dial)
 	} else if (upstreams->take(upstreams->take_to, ends[1])) {
 		tell(dial, VIEW("sink"), "connected", VIEW_NONE);
 		end(dial);
-		dialler.connected(dialler.to, ends[0], false);
+		dialler.connected(dialler.to, url, ends[0], false);
 		return true;
 	} else {
 		close(ends[0]);

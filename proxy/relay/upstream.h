@@ -26,7 +26,7 @@ void upstreams_free(struct upstreams *upstreams);
  */
 void upstreams_set_sink(struct upstreams *upstreams, bool (*take)(void *to, int fd), void *to);
 
-/* The first one, as its URL says: what a session's server is called. */
+/* The first one, as its URL says: what a session's server is called. The others are behind it. */
 const struct url *upstreams_first(const struct upstreams *upstreams);
 
 /* The first URL whose numeric address is one of our own listeners; NULL: none is. */
@@ -37,10 +37,10 @@ struct dialler {
 	void (*attempt)(void *to, struct view server, const char *outcome, struct view reason,
 	    uint64_t duration_us);
 	/*
-	 * Its end, one of the two; the dial is gone when it is called. connected gives fd away;
-	 * was_reset: by a server that had accepted, and may have spoken.
+	 * Its end, one of the two; the dial is gone when it is called. connected gives fd away, and says
+	 * by which URL (which lives as long as the upstreams); was_reset: by a server that had accepted, and may have spoken.
 	 */
-	void (*connected)(void *to, int fd, bool was_reset);
+	void (*connected)(void *to, const struct url *url, int fd, bool was_reset);
 	void (*failed)(void *to, struct view reason);
 	void  *to;
 };

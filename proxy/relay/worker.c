@@ -37,6 +37,17 @@ worker_clear(struct worker *worker)
 		event_base_free(worker->base);
 }
 
+void
+worker_tls_agree(const struct worker_tls *tls, enum session_tls way[2], bool *drops_glued)
+{
+	bool passes = way[SMTP_CLIENT] == SESSION_TLS_PASSED && way[SMTP_SERVER] == SESSION_TLS_PASSED;
+
+	for (int side = SMTP_CLIENT; !passes && side <= SMTP_SERVER; side++)
+		if (way[side] == SESSION_TLS_PASSED)
+			way[side] = SESSION_TLS_NONE;
+	*drops_glued = tls->glued_given ? tls->drops_glued : !passes;
+}
+
 uint64_t
 worker_now(const struct worker *worker)
 {

@@ -15,6 +15,20 @@ struct pair;
 struct listeners;
 struct upstreams;
 
+struct intercept;
+
+/* TLS that the proxy itself speaks. */
+struct worker_tls {
+	struct intercept *intercept;    /* borrowed; NULL: no session needs it */
+	enum session_tls  way[2];       /* by enum smtp_side, where the URL does not say implicit TLS */
+	bool              spoken;       /* some session does */
+	bool              glued_given, drops_glued;     /* --glued; without it: dropped where TLS is not passed */
+	uint64_t          handshake_us; /* how long one may take */
+};
+
+/* Both legs pass TLS or none does; and what becomes of glued octets. */
+void worker_tls_agree(const struct worker_tls *tls, enum session_tls way[2], bool *drops_glued);
+
 struct worker {
 	struct event_base *base;        /* owned */
 	char              *scratch;     /* octets being read, with those kept in front of them; owned */
@@ -24,6 +38,7 @@ struct worker {
 	struct rulebook   *rulebook;    /* for sessions that begin now */
 	struct upstreams  *upstreams;
 	struct listeners  *listeners;
+	struct worker_tls  tls;
 	uint64_t           idle_timeout_us;     /* 0: none */
 	uint64_t           max_sessions;        /* 0: no limit */
 	uint64_t           room;                /* sessions for which there are descriptors; 0: unknown */

@@ -15,24 +15,24 @@ struct lines {
 
 /* False: not a reply that offers anything. One more line than there are has room. */
 static bool
-lines_read(struct judging *j, struct lines *lines)
+lines_read(struct arena *arena, const struct smtp_reply *reply, struct lines *lines)
 {
-	struct view rest = j->facts.reply.wire;
+	struct view rest = reply->wire;
 	struct smtp_reply_line line;
 
 	lines->count = 0;
-	if (!j->facts.has_reply || j->facts.reply.code / 100 != 2)
+	if (reply->code / 100 != 2)
 		return false;
-	lines->at = arena_take(j->arena, (j->facts.reply.lines + 1) * sizeof *lines->at);
-	while (lines->count < j->facts.reply.lines && smtp_reply_line_next(&rest, &line))
+	lines->at = arena_take(arena, (reply->lines + 1) * sizeof *lines->at);
+	while (lines->count < reply->lines && smtp_reply_line_next(&rest, &line))
 		lines->at[lines->count++] = line;
 	return lines->count > 0;
 }
 
-static void
-lines_write(struct judging *j, const struct lines *lines)
+static struct view
+lines_write(struct arena *arena, const struct lines *lines)
 {
-	struct text wire = TEXT_IN(j->arena);
+	struct text wire = TEXT_IN(arena);
 
 	for (size_t i = 0; i < lines->count; i++) {
 		const struct smtp_reply_line *line = &lines->at[i];
@@ -42,11 +42,11 @@ lines_write(struct judging *j, const struct lines *lines)
 			text_put(&wire, line->wire);
 			continue;
 		}
-		text_put(&wire, arena_printf(j->arena, "%03u%s", line->code, !last ? "-" : line->text.len > 0 ? " " : ""));
+		text_put(&wire, arena_printf(arena, "%03u%s", line->code, !last ? "-" : line->text.len > 0 ? " " : ""));
 		text_put(&wire, line->text);
 		text_put(&wire, view_from(line->wire, smtp_line_text(line->wire).len));
 	}
-	change_reply(j, text_done(&wire));
+	return text_done(&wire);
 }
 
 /* Whether a line offers the keyword. "AUTH" is also "AUTH=" (before RFC 2554); "AUTH=" is that alone. */
@@ -78,24 +78,23 @@ take_out(struct lines *lines, struct view keyword, size_t from)
 	return count - kept;
 }
 
-void
-change_hide(struct judging *j, struct view keyword)
+struct view
+rules_hide(struct arena *arena, const struct smtp_reply *reply, struct view keyword)
 {
 	struct lines lines;
 	size_t gone;
 
-	if (!lines_read(j, &lines))
-		return;
+	if (!lines_read(arena, reply, &lines))
+		return VIEW_NONE;
 	gone = take_out(&lines, keyword, 1);
 	/* BINARYMIME cannot be used without BDAT (RFC 3030 3). */
 	if (view_equal_nocase(keyword, VIEW("CHUNKING")))
 		gone += take_out(&lines, VIEW("BINARYMIME"), 1);
-	if (gone > 0)
-		lines_write(j, &lines);
+	return gone > 0 ? lines_write(arena, &lines) : VIEW_NONE;
 }
 
-void
-change_offer(struct judging *j, struct view text)
+struct view
+rules_offer(struct arena *arena, const struct smtp_reply *reply, struct view text)
 {
 	struct smtp_ehlo_keyword keyword;
 	struct smtp_reply_line *line;
@@ -103,8 +102,8 @@ change_offer(struct judging *j, struct view text)
 	size_t i = 1;
 
 	smtp_ehlo_keyword_parse(text, &keyword);
-	if (keyword.name.len == 0 || !lines_read(j, &lines))
-		return;
+	if (keyword.name.len == 0 || !lines_read(arena, reply, &lines))
+		return VIEW_NONE;
 	while (i < lines.count && !line_offers(&lines.at[i], keyword.name))
 		i++;
 	line = &lines.at[i];
@@ -115,7 +114,25 @@ change_offer(struct judging *j, struct view text)
 		take_out(&lines, keyword.name, i + 1);
 	}
 	if (line->code == 0)
-		line->code = j->facts.reply.code;
+		line->code = reply->code;
 	line->text = text;
-	lines_write(j, &lines);
+	return lines_write(arena, &lines);
+}
+
+void
+change_hide(struct judging *j, struct view keyword)
+{
+	struct view changed = j->facts.has_reply ? rules_hide(j->arena, &j->facts.reply, keyword) : VIEW_NONE;
+
+	if (changed.at != NULL)
+		change_reply(j, changed);
+}
+
+void
+change_offer(struct judging *j, struct view text)
+{
+	struct view changed = j->facts.has_reply ? rules_offer(j->arena, &j->facts.reply, text) : VIEW_NONE;
+
+	if (changed.at != NULL)
+		change_reply(j, changed);
 }

@@ -197,6 +197,13 @@ struct verdict {
 bool rules_judge(struct rules_run *run, const struct rules_facts *facts, struct view unit,
     struct arena *arena, struct verdict *verdict);
 
+/*
+ * What `hide` and `offer` make of a reply to EHLO or LHLO: all its octets anew, in the arena;
+ * .at NULL: there is nothing to change.
+ */
+struct view rules_hide(struct arena *arena, const struct smtp_reply *reply, struct view keyword);
+struct view rules_offer(struct arena *arena, const struct smtp_reply *reply, struct view text);
+
 /* One rule's counts, for the summary and for `expect`. */
 struct rules_count {
 	const char *rule;

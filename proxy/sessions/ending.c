@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "proxy/sessions/events.h"
+#include "proxy/sessions/securing.h"
 #include "proxy/sessions/state.h"
 
 #define CLOSE_WAIT_US   5000000u        /* a closing session waits so long for replies */
@@ -64,6 +65,8 @@ ending_goes_on(struct session *s)
 {
 	bool silent = server_is_silent(s);
 
+	if (securing_holds_replies(s) && !s->forced)
+		return;
 	if (s->forced || silent)
 		forgo_answers(s);
 	forged_go_out(s);
@@ -244,5 +247,6 @@ session_end(struct session *s, uint64_t time_us)
 	free(s->user);
 	free(s->findings);
 	free(s->end_reason);
+	securing_free(s->securing);
 	free(s);
 }

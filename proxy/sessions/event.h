@@ -43,6 +43,18 @@ struct event_envelope {
 	uint64_t    recipients_unlisted;        /* above the session's ceiling */
 };
 
+/* TLS on one leg: what it came to, and what is known of it. */
+struct event_tls {
+	enum event_side side;
+	const char *outcome;            /* "established", "failed", "refused", "passed" */
+	struct view reason;             /* .at NULL: none */
+	struct view hint;               /* what may be done about it; .at NULL: nothing is known */
+	struct view version, cipher, sni, subject, issuer;      /* .at NULL: not known */
+	struct view alert;              /* its name; .at NULL: there was none */
+	int         verified;           /* the server's certificate: 1 it is, -1 it is not, 0 nobody looked */
+	struct view verify_error;       /* -1: in words */
+};
+
 struct event {
 	enum event_type type;
 	uint64_t        time_us;                /* since 1970, UTC */
@@ -95,13 +107,7 @@ struct event {
 			const char *outcome;            /* "accepted", "refused", "cancelled", "unfinished" */
 			uint16_t    code;
 		} auth;
-		struct {
-			enum event_side side;
-			const char *outcome;            /* "established", "failed", "refused", "passed" */
-			struct view reason;             /* .at NULL: none */
-			struct view version, cipher, sni, subject, issuer;      /* .at NULL: not known */
-			struct view alert;              /* its name; .at NULL: there was none */
-		} tls;
+		struct event_tls tls;
 		struct {                                /* for who wants it: a stretch of content as sent */
 			struct view octets;
 			uint64_t    message;            /* whose: as in the message event that will follow; 0: none will */

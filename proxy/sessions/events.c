@@ -229,6 +229,15 @@ event_tls(struct session *s, const char *outcome, const struct tls_facts *facts,
 	put(s, &e);
 }
 
+void
+event_tls_of_leg(struct session *s, const struct event_tls *tls)
+{
+	struct event e = begin(s, EVENT_TLS);
+
+	e.as.tls = *tls;
+	put(s, &e);
+}
+
 static struct view
 header_text(struct session *s, const struct transaction *t, struct view name)
 {

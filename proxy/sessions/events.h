@@ -37,6 +37,7 @@ void event_auth(struct session *s, const char *outcome, uint16_t code);
 struct tls_facts;
 /* facts NULL: nothing is known. */
 void event_tls(struct session *s, const char *outcome, const struct tls_facts *facts, struct view reason);
+void event_tls_of_leg(struct session *s, const struct event_tls *tls);
 void event_content(struct session *s, struct transaction *t, struct view stretch);
 void event_message(struct session *s, struct transaction *t);
 void event_finding(struct session *s, enum finding finding, enum event_side side, struct view detail,

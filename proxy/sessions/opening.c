@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "proxy/sessions/events.h"
+#include "proxy/sessions/securing.h"
 #include "proxy/sessions/state.h"
 
 _Static_assert(sizeof(struct session) <= 1024, "an idle session is small: some text and the queue's notes come on top");
@@ -59,6 +60,7 @@ session_new(const struct session_config *config, uint64_t number, const struct s
 	smtp_dialogue_init(&s->dialogue, &limits, ends->lmtp);
 	s->dialogue.leaves = note_leaves;
 	s->dialogue.owner = s;
+	s->securing = securing_new(ends);
 	rules_run_init(&s->rules, config->rules, config->rules_state, number);
 	event_open(s, ends->capture, ends->preface);
 	wire_opened(s, ends);
@@ -79,13 +81,16 @@ connect_settles(struct session *s, struct passage *p)
 		/* The server's own greeting, if it comes, is not the client's any more. */
 		greeting->by_proxy = true;
 		s->unplain++;
-		forged_tell(s, greeting, p->reply->octets, p->reply->code, ORIGIN_RULE);
+		if (!securing_holds_greeting(s, p->reply->octets))
+			forged_tell(s, greeting, p->reply->octets, p->reply->code, ORIGIN_RULE);
 	}
 	if (!welcome || s->closing) {
 		s->server = SERVER_REFUSED;
 		smtp_dialogue_server_gone(&s->dialogue);
 	}
 	s->plan->dial = s->server == SERVER_OPEN;
+	if (s->plan->dial)
+		securing_dials(s);
 }
 
 void
@@ -117,6 +122,7 @@ session_connect(struct session *s, uint64_t time_us, struct plan *plan)
 		facts_fill(s, &facts, RULES_AT_CONNECT);
 		session_judge(s, &p, &facts, VIEW_NONE);
 	}
+	securing_opens(s);
 	opening_goes_on(s, &p);
 	call_ends(s);
 }

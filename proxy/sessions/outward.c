@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "proxy/sessions/rewriting.h"
+#include "proxy/sessions/securing.h"
 #include "proxy/sessions/state.h"
 
 /* Some room is left for what one unit may need at most: its own, forged replies, a pause. */
@@ -210,7 +211,8 @@ may_go_ahead(struct session *s, enum smtp_side from)
 	enum smtp_place place = smtp_dialogue_place(&s->dialogue, from, &e);
 	unsigned verb;
 
-	if (s->closing || s->from[from].held || s->from[from].pending != NULL || s->config->dry_run)
+	if (s->closing || s->from[from].held || s->from[from].pending != NULL || s->config->dry_run ||
+	    securing_wants_units(s, from, e))
 		return false;
 	if (from == SMTP_SERVER) {
 		/* LMTP: where a rule may have made the legs disagree on a recipient, a reply may have to be swallowed. */

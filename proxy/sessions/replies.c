@@ -7,6 +7,7 @@
 
 #include "proxy/sessions/events.h"
 #include "proxy/sessions/rewriting.h"
+#include "proxy/sessions/securing.h"
 #include "proxy/sessions/state.h"
 
 /* A reply that is not the client's: to a command of our own, or more than the client is owed. */
@@ -163,6 +164,10 @@ command_answered(struct session *s, struct smtp_exchange *e, const struct smtp_r
 			content_begins(s, note != NULL ? note->transaction : session_transaction(s), "DATA",
 			    server / 100 == 3 ? CONTENT_FORWARDED : CONTENT_SWALLOWED);
 		break;
+	case SMTP_STARTTLS:
+		s->starttls_told = code == 220;
+		verdicts_starttls_told(s, code, server);
+		break;
 	case SMTP_QUIT:
 		if (code == 221)
 			session_ends(s, EVENT_CLIENT, "quit", VIEW_NONE);
@@ -191,21 +196,36 @@ client_told(struct session *s, struct smtp_exchange *e, const struct smtp_reply 
 		command_answered(s, e, told, said);
 }
 
+/* What the proxy makes of it, where a rule or nobody had a say before; .at NULL: nothing. */
+static struct view
+changed_by_proxy(struct session *s, struct passage *p, struct view octets)
+{
+	struct view changed = p->reply == NULL ? securing_refuses(s, p) : VIEW_NONE;
+
+	if (changed.at == NULL)
+		changed = securing_keywords(s, p->unit.of, octets);
+	p->by_proxy = changed.at != NULL && view_equal(octets, p->unit.wire);
+	return changed;
+}
+
 /* What the client is told in place of the reply; .at NULL: nothing. */
 static struct view
-reply_to_client(struct session *s, const struct passage *p, bool swallowed)
+reply_to_client(struct session *s, struct passage *p, bool swallowed)
 {
 	bool ended = p->close[0] || p->close[1] || p->reset[0] || p->reset[1];
+	struct view octets = p->unit.wire, changed;
 
-	(void)s;
 	if (swallowed)
 		return VIEW_NONE;
 	if (p->reply != NULL)
-		return p->reply->octets;
+		octets = p->reply->octets;
 	/* What is left of it by `truncate` goes out, whatever comes behind. */
-	if (p->dropped || (ended && !p->truncated))
+	else if (p->dropped || (ended && !p->truncated))
 		return VIEW_NONE;
-	return p->verdict.octets.at != NULL ? p->verdict.octets : p->unit.wire;
+	else if (p->verdict.octets.at != NULL)
+		octets = p->verdict.octets;
+	changed = changed_by_proxy(s, p, octets);
+	return changed.at != NULL ? changed : octets;
 }
 
 static void
@@ -214,7 +234,7 @@ reply_event(struct session *s, struct passage *p, const struct smtp_reply *told,
 	struct smtp_exchange *e = p->unit.of;
 	struct note *note = e != NULL ? e->note : NULL;
 	struct event_reply_of r = {.of = e, .reply = told, .original = changed ? &p->unit.as.reply : NULL,
-	    .origin = changed ? ORIGIN_RULE : ORIGIN_PEER, .delivered = delivered, .marks = p->unit.marks,
+	    .origin = changed ? (p->by_proxy ? ORIGIN_PROXY : ORIGIN_RULE) : ORIGIN_PEER, .delivered = delivered, .marks = p->unit.marks,
 	    .latency_us = reply_latency(s, p)};
 
 	if (e != NULL && e->kind == SMTP_CONTENT_DONE && s->dialogue.lmtp && note != NULL)
@@ -231,6 +251,8 @@ mend_disagreement(struct session *s, uint8_t verb, uint16_t said, uint16_t told)
 {
 	if (verb == SMTP_DATA && said / 100 == 3 && told / 100 != 3)
 		verdicts_leave_server(s);
+	if (verb == SMTP_STARTTLS && said == 220 && told != 220)
+		verdicts_tls_with_server_alone(s);
 	if (verb == SMTP_AUTH && said == 334 && told != 334 && told != 0) {
 		put_octets(s, SMTP_SERVER, VIEW("*\r\n"));
 		if (smtp_dialogue_inserted(&s->dialogue, SMTP_AUTH, s->now_us, NULL) != NULL)
@@ -267,7 +289,17 @@ reply_settles(struct session *s, struct passage *p)
 	/* Of what was cut off the client cannot know what it says: it is owed that for ever. */
 	struct smtp_fate fate = {.time_us = s->now_us, .forwarded = to_client.at != NULL && !cut};
 	uint8_t verb = e != NULL && e->kind == SMTP_COMMAND && !e->by_proxy ? e->verb : SMTP_VERB_UNKNOWN;
+	bool own = e != NULL && (e->by_proxy || e->kind == SMTP_GREETING);
+	enum smtp_verb own_verb = own && e->kind == SMTP_COMMAND ? e->verb : SMTP_VERB_UNKNOWN;
 
+	if (securing_keeps_greeting(s, e, to_client, !changed ? ORIGIN_PEER : ORIGIN_RULE, reply_latency(s, p))) {
+		take_unit(s, SMTP_SERVER, p->unit.wire);
+		findings_tell(s, p, SMTP_SERVER);
+		fate = (struct smtp_fate){.time_us = s->now_us, .owed = true};
+		smtp_dialogue_settle(&s->dialogue, SMTP_SERVER, &fate);
+		securing_goes_on(s, SMTP_VERB_UNKNOWN, said);
+		return;
+	}
 	fate.owed = swallowed || cut;
 	if (cut)
 		to_client = view_first(to_client, p->truncate_at);
@@ -297,4 +329,6 @@ reply_settles(struct session *s, struct passage *p)
 	rewriting_goes_on(s);
 	if (fate.forwarded)
 		mend_disagreement(s, verb, said->code, told.code);
+	if (own)
+		securing_goes_on(s, own_verb, said);
 }

@@ -11,6 +11,7 @@
 
 #include "proxy/sessions/events.h"
 #include "proxy/sessions/rewriting.h"
+#include "proxy/sessions/securing.h"
 #include "proxy/sessions/state.h"
 
 #define KEPT_MAX        65536u          /* octets of a side that wait for a verdict before it is read no more */
@@ -93,14 +94,15 @@ handover_settles(struct session *s, struct passage *p)
 {
 	struct smtp_fate fate = {.time_us = s->now_us, .forwarded = true};
 
+	smtp_dialogue_settle(&s->dialogue, SMTP_CLIENT, &fate);
 	ending_by_rule(s, p);
-	passed_begins(s);
+	if (!s->over && !s->closing && !s->unheard && !securing_begins_with_client(s))
+		passed_begins(s);
 	s->tls = true;
 	s->keywords[0] = s->keywords[1] = 0;
 	free(s->helo);
 	free(s->user);
 	s->helo = s->user = NULL;
-	smtp_dialogue_settle(&s->dialogue, SMTP_CLIENT, &fate);
 }
 
 /* Octets that are no unit of SMTP: they go on, and are told. */
@@ -112,6 +114,11 @@ other_settles(struct session *s, enum smtp_side from, struct passage *p)
 	const struct smtp_unit *unit = &p->unit;
 	bool secret = from == SMTP_CLIENT && !s->config->show_secrets && wire_secret(s, unit).at != NULL;
 
+	if (unit->type == SMTP_UNIT_OPAQUE && from == SMTP_SERVER && glued_is_server_in_clear(s, unit->wire) &&
+	    glued_by_server(s, unit->wire)) {
+		smtp_dialogue_settle(&s->dialogue, from, &fate);
+		return;
+	}
 	if (unit->type == SMTP_UNIT_REST && cut_is_kept(s, from))
 		take_unit(s, from, unit->wire);
 	else
@@ -242,7 +249,7 @@ next_unit(struct session *s, enum smtp_side from, struct passage *p, struct view
 
 	if (dir->pending != NULL && dir->pending->in_turn)
 		dir->pending->resumed = !verdicts_wait_for(s, &dir->pending->passage);
-	if (dir->held || (dir->pending != NULL && !dir->pending->resumed))
+	if (dir->held || (dir->pending != NULL && !dir->pending->resumed) || securing_blocks(s, from))
 		return false;
 	if (dir->pending != NULL) {
 		passage_restore(s, from, p, rest);
@@ -286,7 +293,7 @@ static bool
 nobody_listens(struct session *s, enum smtp_side from)
 {
 	if (from == SMTP_CLIENT)
-		return s->closing;
+		return s->closing || s->unheard;
 	return s->server == SERVER_LEFT || (s->closing && !smtp_dialogue_server_owes(&s->dialogue));
 }
 
@@ -304,6 +311,8 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 			take_unit(s, from, rest);
 			return octets.len;
 		}
+		if (from == SMTP_SERVER)
+			rest = securing_takes_clear(s, rest);
 		if (!plan_has_room(s)) {
 			s->plan->again = true;
 			break;
@@ -315,6 +324,10 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 		}
 		if (!steps_run(s, from, &p)) {
 			steps_pause(s, from, &p);
+			break;
+		}
+		if (!p.held && from == SMTP_SERVER && securing_waits(s, &p)) {
+			steps_keep(s, from, &p);
 			break;
 		}
 		if (from == SMTP_CLIENT && verdicts_wait_for(s, &p)) {
@@ -332,6 +345,10 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 		pending_done(s, dir);
 		rest = view_from(rest, p.unit.wire.len);
 		dir->octets += p.unit.wire.len;
+		if (p.unit.type == SMTP_UNIT_HANDOVER)
+			rest = glued_by_client(s, rest);
+		if (from == SMTP_SERVER)
+			rest = securing_takes_clear(s, rest);
 		forged_go_out(s);
 		if (from == SMTP_SERVER && client_may_go_on(s)) {
 			s->plan->other = true;
@@ -354,7 +371,7 @@ session_feed(struct session *s, enum smtp_side from, const char *octets, size_t 
 
 	call_begins(s, time_us, plan);
 	/* A server that was left may still talk: nobody listens. */
-	if (s->over || (from == SMTP_SERVER && s->server == SERVER_LEFT)) {
+	if (s->over || (from == SMTP_SERVER && s->server == SERVER_LEFT && dir->pending == NULL)) {
 		plan->used = len;
 		call_ends(s);
 		return;

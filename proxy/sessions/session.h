@@ -27,11 +27,20 @@ struct session_config {
 	bool                  dry_run;          /* offline: rules are asked, nothing changes */
 	uint32_t              max_line;         /* octets */
 	uint64_t              max_content;      /* octets withheld of a last chunk */
+	const char           *own_name;         /* of this host, where the proxy itself says EHLO; NULL: not known */
 	/*
 	 * Scratch that all sessions of one loop share: each call into a session empties it, so a
 	 * plan is to be carried out before the next call for any of them.
 	 */
 	struct arena         *arena;
+};
+
+/* What becomes of TLS on one leg. */
+enum session_tls {
+	SESSION_TLS_PASSED,                     /* it is the ends' own affair; both legs or none */
+	SESSION_TLS_NONE,                       /* neither offered nor asked for */
+	SESSION_TLS_STARTTLS,
+	SESSION_TLS_IMPLICIT                    /* before the greeting (RFC 8314) */
 };
 
 struct session_ends {
@@ -45,6 +54,8 @@ struct session_ends {
 	struct view preface;                    /* what stood in front of the session, in words */
 	bool        lmtp;
 	uint64_t    established_us;             /* when TCP was; 0: session_upstream will say */
+	enum session_tls tls[2];                /* by enum smtp_side */
+	bool        drops_glued;                /* octets in the clear where TLS was to begin: do not pass them on */
 };
 
 /* Octets for one side. wait_us: once everything in front of it is out, wait that long first. */
@@ -55,6 +66,7 @@ struct segment {
 	bool           resume;                  /* when the wait is over, call session_resume for the other side */
 	/* How fast these octets and all behind them go to that side, to the session's end or the next pace. */
 	const struct pace *pace;                /* borrowed as octets are; NULL: as before */
+	bool           secure;                  /* empty; TLS begins here: all behind it goes out in TLS */
 };
 #define SEGMENT_FOREVER UINT64_MAX
 
@@ -102,6 +114,18 @@ void session_feed(struct session *s, enum smtp_side from, const char *octets, si
 
 /* Whether the side should be read at all now (back-pressure by verdicts); kept: octets not used yet. */
 bool session_wants(const struct session *s, enum smtp_side from, size_t kept);
+
+/*
+ * What came of a segment that said `secure`; *facts need not say side and outcome. From now on
+ * octets of that side are what was sent in its TLS: what was kept of it before is offered first.
+ * After a failure nothing can be put towards the side.
+ */
+void session_leg_secured(struct session *s, enum smtp_side side, const struct event_tls *facts,
+    uint64_t time_us, struct plan *plan);
+void session_leg_failed(struct session *s, enum smtp_side side, const struct event_tls *facts,
+    uint64_t time_us, struct plan *plan);
+/* Whether it is known by now if there is TLS with the server: the client's handshake waits for that. */
+bool session_server_is_decided(const struct session *s);
 
 /* A wait that a segment asked for is over. */
 void session_resume(struct session *s, enum smtp_side from, uint64_t time_us, struct plan *plan);

@@ -61,6 +61,7 @@ struct passage {
 	bool             truncated;             /* behind this many octets; its direction ends with it */
 	size_t           truncate_at;
 	uint32_t         repeat;                /* it goes on so often more */
+	bool             by_proxy;              /* what the client is told instead is the proxy's, not a rule's */
 	bool             close[2], reset[2];    /* by enum smtp_side */
 	enum rules_place place;
 };
@@ -136,6 +137,10 @@ struct session {
 	uint8_t               end_by;           /* enum event_side */
 	uint8_t               server;           /* enum server_leg */
 	uint8_t               content_way;      /* enum content_way */
+	struct securing      *securing;         /* owned; NULL: all TLS passes */
+	bool                  starttls_told;    /* the client was told 220 to STARTTLS */
+	bool                  unheard;          /* nobody takes the TLS that it begins: it is thrown away */
+	bool                  rsp_inject_told;
 	bool                  greeted, tls, closing, forced, over, first_reply;
 	uint16_t              waited;           /* the client's octets came while they could not be judged yet: SMTP_MARK_ */
 	bool                  secret_rest;      /* wire.c: the rest of the client's cut line is secret */
@@ -210,6 +215,8 @@ bool steps_run(struct session *s, enum smtp_side from, struct passage *p);
 void steps_pause(struct session *s, enum smtp_side from, struct passage *p);
 /* Its steps are done; it waits until verdicts_wait_for says no more. */
 void steps_wait(struct session *s, struct passage *p);
+/* The same, until somebody sets its pending's resumed. */
+void steps_keep(struct session *s, enum smtp_side from, struct passage *p);
 
 /* commands.c, replies.c, contents.c: one unit each, up to its verdict; then behind it */
 void command_arrives(struct session *s, struct passage *p);
@@ -242,6 +249,8 @@ void losses_tell(struct session *s, const struct transaction *t, const struct re
 /* verdicts.c: the rows of law 5, and forged replies in their turn */
 bool verdicts_answer(struct session *s, const struct smtp_command *command, struct view *reply, bool *close);
 struct view verdicts_change(struct session *s, const struct smtp_unit *unit);
+void verdicts_starttls_told(struct session *s, uint16_t told, uint16_t said);
+void verdicts_tls_with_server_alone(struct session *s);
 bool verdicts_hold_commands(struct session *s);
 bool verdicts_wait(struct session *s);
 bool verdicts_wait_for(struct session *s, const struct passage *p);

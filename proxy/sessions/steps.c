@@ -158,6 +158,12 @@ keep_passage(struct direction *dir, struct passage *p)
 }
 
 void
+steps_keep(struct session *s, enum smtp_side from, struct passage *p)
+{
+	keep_passage(&s->from[from], p);
+}
+
+void
 steps_wait(struct session *s, struct passage *p)
 {
 	keep_passage(&s->from[SMTP_CLIENT], p);

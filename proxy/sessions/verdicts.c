@@ -6,6 +6,7 @@
  */
 #include "proxy/sessions/events.h"
 #include "proxy/sessions/rewriting.h"
+#include "proxy/sessions/securing.h"
 #include "proxy/sessions/state.h"
 
 #define BYE   VIEW("221 2.0.0 Bye\r\n")
@@ -49,6 +50,8 @@ verdicts_answer(struct session *s, const struct smtp_command *command, struct vi
 
 	if (s->server != SERVER_OPEN)
 		return answer_without_server(s, command->verb, reply, close);
+	if (command->verb == SMTP_STARTTLS && (*reply = securing_answers(s, command)).at != NULL)
+		return true;
 	if (told == said || command->verb == SMTP_VERB_UNKNOWN)
 		return false;
 	/* CHUNKING was hidden and is used all the same; or something is offered that the server lacks. */
@@ -61,6 +64,25 @@ verdicts_answer(struct session *s, const struct smtp_command *command, struct vi
 		return true;
 	}
 	return false;
+}
+
+/* A 220 that the server did not say, and the proxy has no TLS for the client: nobody answers its hello. */
+void
+verdicts_starttls_told(struct session *s, uint16_t told, uint16_t said)
+{
+	if (told == 220 && said != 220 && !securing_has_client(s))
+		s->unheard = true;
+}
+
+/*
+ * The server said 220, the client was told otherwise. Where the proxy speaks TLS, the server has
+ * it and the client goes on in the clear; else the server waits for a hello that cannot come.
+ */
+void
+verdicts_tls_with_server_alone(struct session *s)
+{
+	if (s->securing == NULL || s->securing->leg[SMTP_SERVER] != LEG_SECURE)
+		verdicts_leave_server(s);
 }
 
 /* Whether a parameter belongs to a keyword that only the client was told of. */
@@ -233,7 +255,10 @@ forged_tell(struct session *s, struct smtp_exchange *e, struct view octets, uint
 	if (e->kind == SMTP_CONTENT_DONE && s->dialogue.lmtp && note != NULL && note->transaction != NULL)
 		r.recipient = transaction_peek_final(note->transaction, COLUMN_CLIENT);
 	event_reply(s, &r);
+	if (e->kind == SMTP_COMMAND && e->verb == SMTP_STARTTLS)
+		s->wire_kind = code == 220 ? WIRE_STARTTLS : WIRE_STARTTLS_REFUSED;
 	put_octets(s, SMTP_CLIENT, octets);
+	s->wire_kind = WIRE_SMTP;
 	client_told(s, e, &reply, NULL);
 	smtp_dialogue_answered(&s->dialogue, e->serial, code);
 }
@@ -261,7 +286,8 @@ forged_go_out(struct session *s)
 {
 	struct smtp_exchange *e;
 
-	while (!s->over && (e = smtp_dialogue_turn(&s->dialogue)) != NULL) {
+	while (!s->over && !(securing_holds_replies(s) && !s->forced) &&
+	    (e = smtp_dialogue_turn(&s->dialogue)) != NULL) {
 		struct note *note = e->note;
 		struct view octets;
 

@@ -112,6 +112,9 @@ read_urls(struct sink_program *p)
 		if (!url_parse(text, URL_LISTEN, URL_PORT_SINK, &p->listeners[i].url, error)) {
 			fprintf(stderr, "smtpscope: sink: --listen %s\n", error);
 			code = EXIT_USAGE;
+		} else if (p->listeners[i].url.tls) {
+			fprintf(stderr, "smtpscope: sink: --listen %s: implicit TLS is not there yet for the sink\n", text);
+			code = EXIT_USAGE;
 		}
 	}
 	return code;

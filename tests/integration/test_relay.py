@@ -444,7 +444,7 @@ def what_cannot_start():
     fails(2, "own listener", "-l", f"127.0.0.1:{port}", "-u", f"127.0.0.1:{port}")
     fails(2, "own listener", "-l", f"0.0.0.0:{port}", "-u", f"127.0.0.1:{port}")
     fails(2, "own listener", "-l", f"[::]:{port}", "-u", f"127.0.0.1:{port}")
-    fails(2, "not there yet", "-u", "smtps://mx.example.org")
+    fails(2, "begin with TLS", "-u", "smtps://mx.example.org", "-u", "mx.example.org")
     fails(2, "LMTP", "-u", "lmtp://127.0.0.1:24", "-u", "127.0.0.1:25")
     fails(2, "brackets", "-l", "::1:2525")
     fails(2, "/nonexistent.rules", "-l", "127.0.0.1:0", "-r", "/nonexistent.rules")

@@ -48,7 +48,7 @@ arrived(void)
 static struct segment
 segment(const char *octets, uint64_t wait_us, bool resume)
 {
-	return (struct segment){view_of(octets), SMTP_CLIENT, wait_us, resume, NULL};
+	return (struct segment){.octets = view_of(octets), .to = SMTP_CLIENT, .wait_us = wait_us, .resume = resume};
 }
 
 static void
@@ -174,7 +174,7 @@ START_TEST(what_the_socket_refuses_is_kept_in_order)
 
 				state = state * 6364136223846793005u + 1442695040888963407u;
 				len = (state >> 33) % 1000;
-				s[i] = (struct segment){{block + at, len}, SMTP_CLIENT, 0, false, NULL};
+				s[i] = (struct segment){.octets = {block + at, len}, .to = SMTP_CLIENT};
 				at += len;
 			}
 			written += at;

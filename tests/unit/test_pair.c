@@ -49,7 +49,7 @@ plan_clear(struct plan *plan)
 static void
 plan_put(struct plan *plan, enum smtp_side to, struct view octets, uint64_t wait_us, bool resume)
 {
-	plan->segment[plan->segments++] = (struct segment){octets, to, wait_us, resume, NULL};
+	plan->segment[plan->segments++] = (struct segment){.octets = octets, .to = to, .wait_us = wait_us, .resume = resume};
 }
 
 static void
@@ -136,6 +136,32 @@ session_wants(const struct session *s, enum smtp_side from, size_t kept)
 	(void)s;
 	(void)kept;
 	return !fake.refuses[from];
+}
+
+/* No leg has TLS here. */
+void
+session_leg_secured(struct session *s, enum smtp_side side, const struct event_tls *facts, uint64_t time_us,
+    struct plan *plan)
+{
+	(void)s;
+	(void)side;
+	(void)facts;
+	(void)time_us;
+	plan_clear(plan);
+}
+
+void
+session_leg_failed(struct session *s, enum smtp_side side, const struct event_tls *facts, uint64_t time_us,
+    struct plan *plan)
+{
+	session_leg_secured(s, side, facts, time_us, plan);
+}
+
+bool
+session_server_is_decided(const struct session *s)
+{
+	(void)s;
+	return true;
 }
 
 void

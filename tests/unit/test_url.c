@@ -19,6 +19,8 @@ static const struct {
 	{"smtp://mx.example.org", URL_UPSTREAM, URL_SMTP, "mx.example.org", 25, false, "smtp://mx.example.org:25", "mx.example.org:25"},
 	{"SMTP://mx.example.org:26/", URL_UPSTREAM, URL_SMTP, "mx.example.org", 26, false, "smtp://mx.example.org:26", "mx.example.org:26"},
 	{"lmtp://192.0.2.1:24", URL_UPSTREAM, URL_LMTP, "192.0.2.1", 24, true, "lmtp://192.0.2.1:24", "192.0.2.1:24"},
+	{"smtps://mx.example.org", URL_UPSTREAM, URL_SMTP, "mx.example.org", 465, false, "smtps://mx.example.org:465", "mx.example.org:465"},
+	{"smtps://[::1]:4650", URL_LISTEN, URL_SMTP, "::1", 4650, true, "smtps://[::1]:4650", "[::1]:4650"},
 	{"[2001:db8::1]:25", URL_UPSTREAM, URL_SMTP, "2001:db8::1", 25, true, "smtp://[2001:db8::1]:25", "[2001:db8::1]:25"},
 	{"[2001:db8::1]", URL_UPSTREAM, URL_SMTP, "2001:db8::1", 25, true, "smtp://[2001:db8::1]:25", "[2001:db8::1]:25"},
 	{"localhost:2525", URL_UPSTREAM, URL_SMTP, "localhost", 2525, false, "smtp://localhost:2525", "localhost:2525"},
@@ -74,11 +76,9 @@ static const struct {
 	{"[192.0.2.1]:25", URL_UPSTREAM, "no IPv6 address"},
 	{"mx..example.org", URL_UPSTREAM, "no host"},
 	{"mx example.org", URL_UPSTREAM, "no host"},
-	{"http://mx.example.org", URL_UPSTREAM, "smtp:// and lmtp://"},
+	{"http://mx.example.org", URL_UPSTREAM, "smtp://, smtps:// and lmtp://"},
 	{"smtp://ann@mx.example.org", URL_UPSTREAM, "neither path nor user"},
 	{"smtp://mx.example.org/path", URL_UPSTREAM, "neither path nor user"},
-	{"smtps://mx.example.org", URL_UPSTREAM, "not there yet"},
-	{"smtps://127.0.0.1:465", URL_LISTEN, "not there yet"},
 	{"mx:example.org", URL_UPSTREAM, "not there yet"},
 	{"original", URL_UPSTREAM, "not there yet"},
 	{"sink", URL_LISTEN, "upstream"},
@@ -109,6 +109,23 @@ START_TEST(refuses_a_host_of_any_length)
 }
 END_TEST
 
+START_TEST(is_made_to_begin_with_tls)
+{
+	char error[URL_ERROR_MAX];
+	struct url url;
+
+	ck_assert(url_parse("mx.example.org:26", URL_UPSTREAM, 25, &url, error));
+	ck_assert(!url.tls);
+	url_make_tls(&url);
+	ck_assert(url.tls);
+	ck_assert_str_eq(url.text, "smtps://mx.example.org:26");
+	ck_assert(view_equal(url_authority(&url), VIEW("mx.example.org:26")));
+	ck_assert(url_parse("lmtp://mx.example.org", URL_UPSTREAM, 25, &url, error));
+	url_make_tls(&url);
+	ck_assert(!url.tls);
+}
+END_TEST
+
 START_TEST(unmaps_what_came_as_ipv6)
 {
 	char text[URL_ADDRESS_MAX], error[URL_ERROR_MAX];
@@ -135,6 +152,7 @@ main(void)
 	tcase_add_loop_test(tcase, reads_what_the_manual_says, 0, sizeof good / sizeof *good);
 	tcase_add_loop_test(tcase, refuses_the_rest_in_words, 0, sizeof bad / sizeof *bad);
 	tcase_add_test(tcase, refuses_a_host_of_any_length);
+	tcase_add_test(tcase, is_made_to_begin_with_tls);
 	tcase_add_test(tcase, unmaps_what_came_as_ipv6);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
