@@ -190,4 +190,6 @@ check_rule(struct parser *p)
 	for (size_t i = 0; i < p->rule.action_count; i++)
 		check_action(p, &p->rule.actions[i], p->action_origins[i]);
 	check_answers(p);
+	if (p->source->errors == 0)
+		check_when(p);
 }

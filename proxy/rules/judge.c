@@ -221,14 +221,6 @@ act(struct judging *j, const struct rule *rule, const struct action *action, con
 	}
 }
 
-/* Whether the action is the last word on the unit. */
-static bool
-ends_trying(enum action_type type)
-{
-	return type == ACTION_REPLY || type == ACTION_DROP || type == ACTION_HOLD || type == ACTION_CLOSE ||
-	    type == ACTION_RESET || type == ACTION_STOP || type == ACTION_PASS;
-}
-
 /* Whether the rule is to act at this match whatever its doses: that is used up, then. */
 static bool
 take_fire(struct rule_switch *lever)
@@ -280,7 +272,7 @@ try_rule(struct judging *j, uint32_t number)
 		size_t before = j->step_count;
 
 		act(j, rule, action, &throw);
-		j->over = j->over || ends_trying(action->type);
+		j->over = j->over || action_ends_trying(action->type);
 		if (j->step_count == before)
 			continue;
 		j->steps[before].rule = rule->name;

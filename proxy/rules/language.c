@@ -41,6 +41,13 @@ const struct view language_scopes[SCOPE_COUNT] = {
 };
 
 bool
+action_ends_trying(enum action_type type)
+{
+	return type == ACTION_REPLY || type == ACTION_DROP || type == ACTION_HOLD || type == ACTION_CLOSE ||
+	    type == ACTION_RESET || type == ACTION_STOP || type == ACTION_PASS;
+}
+
+bool
 language_repeats(enum smtp_verb verb)
 {
 	return verb != SMTP_DATA && verb != SMTP_BDAT && verb != SMTP_AUTH && verb != SMTP_STARTTLS;

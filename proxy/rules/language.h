@@ -182,6 +182,9 @@ extern const struct set_entry    language_sets[SET_COUNT];
 extern const struct view         language_doses[DOSE_COUNT];
 extern const struct view         language_scopes[SCOPE_COUNT];
 
+/* Whether an action is the last word on its unit: no more rules are tried. */
+bool action_ends_trying(enum action_type type);
+
 /*
  * Whether a command can be sent twice in a row: behind DATA, BDAT, AUTH and STARTTLS comes what is
  * no command, and a second one would be taken for it.

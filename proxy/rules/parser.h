@@ -75,5 +75,7 @@ struct view template_constant(const struct template *template);        /* the wh
 
 /* What can be said of a whole rule: check_rule.c. */
 void check_rule(struct parser *p);
+/* What can be said of all rules together, if none is wrong: check_reach.c. */
+void check_reach(const struct ruleset *rules, struct source *sources);
 
 #endif

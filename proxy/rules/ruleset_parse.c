@@ -344,6 +344,8 @@ ruleset_parse(struct source *sources, size_t count)
 	check_tags(rules, sources);
 	for (size_t i = 0; i < count; i++)
 		errors += sources[i].errors;
+	if (errors == 0)
+		check_reach(rules, sources);
 	if (errors > 0) {
 		ruleset_free(rules);
 		return NULL;

@@ -364,14 +364,14 @@ START_TEST(the_subcommand)
 	const char *paths[2] = {good, bad};
 
 	snprintf(good, sizeof good, "%s", file_of("good.rules", VIEW("rule \"a\" { on RCPT drop }\nrule \"b\" { on DATA drop }\n")));
-	snprintf(bad, sizeof bad, "%s", file_of("bad.rules", VIEW("rule \"c\" { on RCPT limit 0 drop }\n")));
+	snprintf(bad, sizeof bad, "%s", file_of("bad.rules", VIEW("rule \"c\" { on MAIL limit 0 drop }\n")));
 	ck_assert_int_eq(check(NULL, 0, paths, 1, out, sizeof out), 0);
 	snprintf(expected, sizeof expected, "%s: 2 rules\n", good);
 	ck_assert_str_eq(out, expected);
 	/* A warning does no harm. */
 	ck_assert_int_eq(check(paths, 1, paths + 1, 1, out, sizeof out), 0);
 	snprintf(expected, sizeof expected, "%s:1:26: warning: limit 0: this rule never acts\n"
-	    "rule \"c\" { on RCPT limit 0 drop }\n                         ^\n%s: 2 rules\n%s: 1 rule\n", bad, good, bad);
+	    "rule \"c\" { on MAIL limit 0 drop }\n                         ^\n%s: 2 rules\n%s: 1 rule\n", bad, good, bad);
 	ck_assert_str_eq(out, expected);
 	file_of("bad.rules", VIEW("rule \"c\" { on RCPT limit drop }\n"));
 	ck_assert_int_eq(check(NULL, 0, paths, 2, out, sizeof out), 2);
