@@ -201,12 +201,14 @@ command_arrives(struct session *s, struct passage *p)
 	session_judge(s, p, &facts, p->unit.wire);
 }
 
-/* Whether the last chunk must be kept back until a rule at CONTENT-END has been asked. */
+/* Whether the last chunk must be kept back: a rule at CONTENT-END is to be asked, or it will be refused. */
 static bool
 withholds(const struct session *s, const struct smtp_command *c)
 {
-	return c->verb == SMTP_BDAT && c->chunk_last && !s->rules.passed && !s->config->dry_run &&
-	    rules_need(s->config->rules, RULES_AT_CONTENT_END, 0) != RULES_NONE;
+	if (c->verb != SMTP_BDAT || !c->chunk_last || s->config->dry_run)
+		return false;
+	return size_refuses_chunk(s, c) ||
+	    (!s->rules.passed && rules_need(s->config->rules, RULES_AT_CONTENT_END, 0) != RULES_NONE);
 }
 
 static bool

@@ -180,7 +180,7 @@ may_release(const struct session *s, bool chunk_ends)
 	if (s->content_way != CONTENT_WITHHELD || (!s->content->judged && !chunk_ends))
 		return false;
 	return s->content->rewriting != NULL ||
-	    !(framing->by_count && framing->last && has_rules(s, RULES_AT_CONTENT_END));
+	    !(framing->by_count && framing->last && (has_rules(s, RULES_AT_CONTENT_END) || s->size_limit != 0));
 }
 
 static void
@@ -207,6 +207,8 @@ content_settles(struct session *s, struct passage *p)
 		put_content(s, p->unit.wire);
 	else
 		take_unit(s, SMTP_CLIENT, p->unit.wire);
+	if (s->content != NULL && !fate.forwarded)
+		transaction_forget_content(s->content);
 	if (s->content != NULL && may_release(s, chunk_ends)) {
 		s->content_way = CONTENT_FORWARDED;
 		withheld_release(s);
@@ -239,11 +241,11 @@ content_end_settles(struct session *s, struct passage *p)
 	bool by_count = s->dialogue.content.by_count, was_forwarded = p->unit.of != NULL && p->unit.of->forwarded;
 	struct smtp_exchange *e;
 	struct note *note = by_count ? (p->unit.of != NULL ? p->unit.of->note : NULL) : note_new(s);
-	bool answered = is_answered(p);
+	bool answered = is_answered(p), too_large = size_refuses_content(s);
 
 	if (s->content != NULL)
 		s->content->complete = true;
-	fate.forwarded = s->content_way != CONTENT_SWALLOWED && p->reply == NULL && !ended;
+	fate.forwarded = s->content_way != CONTENT_SWALLOWED && p->reply == NULL && !ended && !too_large;
 	fate.owed = fate.forwarded || p->reply != NULL || !ended;
 	if (!by_count) {
 		note->transaction = transaction_ref(s->content);
@@ -267,6 +269,8 @@ content_end_settles(struct session *s, struct passage *p)
 		parted_by(s->content, p);
 	if (p->reply != NULL && e != NULL && !answered)
 		note_forge(note, p->reply->octets, p->reply->code, ORIGIN_RULE);
+	else if (too_large && !ended && !answered && e != NULL)
+		note_forge(note, SIZE_REPLY, 552, ORIGIN_PROXY);
 	else if (!fate.forwarded && !ended && !answered && e != NULL)
 		note_forge(note, VIEW("451 4.3.0 The content was not passed on\r\n"), 451, ORIGIN_PROXY);
 	if (!fate.forwarded && s->content_way != CONTENT_SWALLOWED)

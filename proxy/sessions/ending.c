@@ -123,11 +123,13 @@ ending_by_rule(struct session *s, const struct passage *p)
 	if (p->reset[SMTP_CLIENT] || p->reset[SMTP_SERVER]) {
 		/* Behind what `truncate` has left of the unit: that is to arrive. */
 		put_end(s, SMTP_CLIENT, p->reset[SMTP_CLIENT] && !p->truncated ? END_RST : END_RST_AFTER);
-		if (s->server == SERVER_OPEN)
+		/* Left inside the content it has been sent FIN: that is not what was asked for. */
+		if (s->server == SERVER_OPEN || s->server == SERVER_LEFT)
 			put_end(s, SMTP_SERVER, p->reset[SMTP_SERVER] && !p->truncated ? END_RST : END_RST_AFTER);
 		s->over = true;
 	} else if (!p->close[SMTP_CLIENT]) {
-		put_end(s, SMTP_SERVER, END_FIN);
+		if (s->server == SERVER_OPEN)
+			put_end(s, SMTP_SERVER, END_FIN);
 		put_end(s, SMTP_CLIENT, END_FIN);
 		s->plan->drain[SMTP_SERVER] = s->plan->drain[SMTP_CLIENT] = true;
 		s->over = true;

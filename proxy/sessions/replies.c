@@ -120,6 +120,7 @@ hello_answered(struct session *s, const struct smtp_exchange *e, const struct sm
 	s->keywords[SMTP_SERVER] = e->verb == SMTP_HELO ? 0 :
 	    said != NULL && said->code / 100 == 2 ? smtp_ehlo_keywords(said) :
 	    said != NULL ? 0 : s->keywords[SMTP_CLIENT];
+	size_offered(s, e->verb == SMTP_HELO ? NULL : told, said);
 	if (e->verb != SMTP_HELO)
 		event_ehlo(s, told, said);
 }

@@ -100,6 +100,7 @@ handover_settles(struct session *s, struct passage *p)
 		passed_begins(s);
 	s->tls = true;
 	s->keywords[0] = s->keywords[1] = 0;
+	s->size_limit = 0;
 	free(s->helo);
 	free(s->user);
 	s->helo = s->user = NULL;
@@ -337,6 +338,8 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 		if (p.held) {
 			pending_done(s, dir);
 			note_free(s, p.note, false);
+			if (p.unit.type == SMTP_UNIT_CONTENT && s->content != NULL)
+				transaction_forget_content(s->content);
 			dir->held = true;
 			break;
 		}
@@ -344,11 +347,13 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 		injections_go_out(s);
 		pending_done(s, dir);
 		rest = view_from(rest, p.unit.wire.len);
-		dir->octets += p.unit.wire.len;
 		if (p.unit.type == SMTP_UNIT_HANDOVER)
 			rest = glued_by_client(s, rest);
 		if (from == SMTP_SERVER)
 			rest = securing_takes_clear(s, rest);
+		/* Of content that ends the session nothing counts: how much there was is a matter of cuts. */
+		if (p.unit.type != SMTP_UNIT_CONTENT || !(p.close[0] || p.close[1] || p.reset[0] || p.reset[1]))
+			dir->octets += p.unit.wire.len;
 		forged_go_out(s);
 		if (from == SMTP_SERVER && client_may_go_on(s)) {
 			s->plan->other = true;

@@ -121,6 +121,7 @@ struct session {
 	char                 *helo, *user;      /* owned; NULL: none */
 	uint32_t             *findings;         /* by enum finding; owned; NULL: none yet */
 	smtp_keyword_set      keywords[2];      /* offered: as the client was told, as the server said */
+	uint64_t              size_limit;       /* octets, where a rule has offered less room than the server has; 0: none */
 	uint64_t              commands, replies, messages, transactions, contents;
 	uint64_t              recipients;       /* RCPTs since the last MAIL, RSET, ... */
 	uint64_t              told;             /* octets for the client */
@@ -262,6 +263,15 @@ void forged_go_out(struct session *s);
 /* The client is told now what a rule or the proxy says; code 0: as the octets say. */
 void forged_tell(struct session *s, struct smtp_exchange *e, struct view octets, uint16_t code,
     enum event_origin origin);
+
+/* size.c: the client was offered less room than the server has; told and said may be NULL */
+#define SIZE_REPLY VIEW("552 5.3.4 Message size exceeds fixed maximum message size\r\n")
+void size_offered(struct session *s, const struct smtp_reply *told, const struct smtp_reply *said);
+bool size_refuses_mail(const struct session *s, const struct smtp_command *command);
+/* Of the last chunk, which is about to come. */
+bool size_refuses_chunk(const struct session *s, const struct smtp_command *command);
+/* All of it is there. */
+bool size_refuses_content(const struct session *s);
 
 /* passed.c: TLS that is passed on is read along as far as its hellos go */
 void passed_begins(struct session *s);

@@ -182,6 +182,14 @@ keep_header(struct transaction *t, struct view wire, bool by_data)
 }
 
 void
+transaction_forget_content(struct transaction *t)
+{
+	t->octets = t->lines = t->swallowed = 0;
+	t->header_len = 0;
+	t->marks = 0;
+}
+
+void
 transaction_content(struct transaction *t, struct view wire, uint32_t lines, bool by_data)
 {
 	if (!t->header_done && wire.len > 0)

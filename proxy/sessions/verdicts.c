@@ -52,6 +52,10 @@ verdicts_answer(struct session *s, const struct smtp_command *command, struct vi
 		return answer_without_server(s, command->verb, reply, close);
 	if (command->verb == SMTP_STARTTLS && (*reply = securing_answers(s, command)).at != NULL)
 		return true;
+	if (size_refuses_mail(s, command)) {
+		*reply = SIZE_REPLY;
+		return true;
+	}
 	if (told == said || command->verb == SMTP_VERB_UNKNOWN)
 		return false;
 	/* CHUNKING was hidden and is used all the same; or something is offered that the server lacks. */
@@ -161,7 +165,8 @@ opening_is_undecided(const struct session *s)
 bool
 verdicts_hold_commands(struct session *s)
 {
-	return s->keywords[SMTP_CLIENT] != s->keywords[SMTP_SERVER] || server_is_to_greet(s) || opening_is_undecided(s);
+	return s->keywords[SMTP_CLIENT] != s->keywords[SMTP_SERVER] || s->size_limit != 0 || server_is_to_greet(s) ||
+	    opening_is_undecided(s);
 }
 
 /* PIPELINING was hidden, or offered for a server that lacks it: it gets one command at a time. */
