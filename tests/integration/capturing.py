@@ -168,6 +168,9 @@ def _hidden(live):
         # It shows a server that ends the session, in the place of a reply that is owed, and what is said behind that.
         hidden["close"] = ("by", "how", "reason", "commands", "octets")
         hidden["reply"] = ("to",)
+        if any(event["event"] == "message" and not event["complete"] for event in live):
+            # Ended inside it by a rule, which lets none of it go on: how much more the client had sent.
+            hidden["message"] = ("octets", "lines", "header", "complete")
     elif any(event["event"] == "reply" and event["code"] == 421 and event["origin"] != "server" for event in live):
         hidden["close"] = ("by", "how")
     return hidden

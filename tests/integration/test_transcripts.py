@@ -212,9 +212,17 @@ class Player:
         self.sessions += 1
         self.want = {"client": bytearray(), "server": bytearray()}
         self.want_ended = {"client": "", "server": ""}
-        client = socket.create_connection(("127.0.0.1", self.port), PATIENCE)
+        client, proxy = socket.socket(), ("127.0.0.1", self.port)
+        client.bind(("127.0.0.1", 0))
+        self.legs.append({"client": (address_of(client.getsockname()), address_of(proxy))})
+        client.settimeout(PATIENCE)
+        try:
+            client.connect(proxy)
+            ended = ""
+        except ConnectionResetError:
+            ended = "reset"     # so soon that connect() hears of it
         self.ends = {"client": End("client", client)}
-        self.legs.append({"client": (address_of(client.getsockname()), address_of(client.getpeername()))})
+        self.ends["client"].ended = ended
         if step["server_is"] == "up":
             self.server.settimeout(PATIENCE)
             accepted, dialler = self.server.accept()
