@@ -298,6 +298,19 @@ nobody_listens(struct session *s, enum smtp_side from)
 	return s->server == SERVER_LEFT || (s->closing && !smtp_dialogue_server_owes(&s->dialogue));
 }
 
+/* Of content that goes no further none counts: how much of it there was by then is a matter of cuts. */
+static void
+count_unit(struct session *s, struct direction *dir, const struct passage *p)
+{
+	bool ended = p->held || p->close[0] || p->close[1] || p->reset[0] || p->reset[1];
+	uint64_t before = s->dialogue.content.wire - p->unit.wire.len;
+
+	if (p->unit.type == SMTP_UNIT_CONTENT && ended)
+		dir->octets -= before < dir->octets ? before : dir->octets;
+	else if (!p->held)
+		dir->octets += p->unit.wire.len;
+}
+
 /* Feeds what is there, unit by unit; returns octets used. What is thrown away counts as used, not as received. */
 static size_t
 feed_units(struct session *s, enum smtp_side from, struct view octets)
@@ -340,6 +353,7 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 			note_free(s, p.note, false);
 			if (p.unit.type == SMTP_UNIT_CONTENT && s->content != NULL)
 				transaction_forget_content(s->content);
+			count_unit(s, dir, &p);
 			dir->held = true;
 			break;
 		}
@@ -347,13 +361,11 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 		injections_go_out(s);
 		pending_done(s, dir);
 		rest = view_from(rest, p.unit.wire.len);
+		count_unit(s, dir, &p);
 		if (p.unit.type == SMTP_UNIT_HANDOVER)
 			rest = glued_by_client(s, rest);
 		if (from == SMTP_SERVER)
 			rest = securing_takes_clear(s, rest);
-		/* Of content that ends the session nothing counts: how much there was is a matter of cuts. */
-		if (p.unit.type != SMTP_UNIT_CONTENT || !(p.close[0] || p.close[1] || p.reset[0] || p.reset[1]))
-			dir->octets += p.unit.wire.len;
 		forged_go_out(s);
 		if (from == SMTP_SERVER && client_may_go_on(s)) {
 			s->plan->other = true;
