@@ -38,6 +38,7 @@ struct proxy {
 	char                        own_name[256];
 	struct sink_server_settings sink_settings;
 	struct sink_server         *sink;       /* NULL: no upstream is it */
+	struct intercept           *sink_tls;   /* NULL: it speaks none */
 	struct loop_event           on_stop[2], on_reopen, on_reload, on_grace;
 	const char                 *stopped_by; /* for the sessions that are cut off; NULL: nothing has */
 	const struct proxy_companion *companion;
@@ -234,13 +235,32 @@ sink_takes(void *to, int fd)
 	return sink_server_take(to, fd);
 }
 
+/* Where TLS is passed, a session with the sink stays in the clear: else there would be nothing to be seen. */
+static bool
+open_sink_tls(struct proxy *p)
+{
+	static const struct intercept_settings settings = {.own_name = SINK_NAME};
+	char error[INTERCEPT_ERROR_MAX];
+	bool usage;
+
+	if (p->worker.tls.way[SMTP_SERVER] != SESSION_TLS_STARTTLS)
+		return true;
+	p->sink_tls = intercept_new(&settings, &usage, error);
+	if (p->sink_tls == NULL)
+		fprintf(stderr, "smtpscope: the built-in server: %s\n", error);
+	return p->sink_tls != NULL;
+}
+
 static bool
 start_sink(struct proxy *p)
 {
 	char error[SINK_SERVER_ERROR_MAX];
 
+	if (!open_sink_tls(p))
+		return false;
 	p->sink_settings = (struct sink_server_settings){
-	    .session = {.max_size = p->options->max_size}, .idle_us = SINK_SERVER_IDLE_US};
+	    .session = {.max_size = p->options->max_size, .starttls = p->sink_tls != NULL}, .tls = p->sink_tls,
+	    .idle_us = SINK_SERVER_IDLE_US};
 	p->sink = sink_server_start(p->worker.base, NULL, 0, &p->sink_settings, error);
 	if (p->sink == NULL) {
 		fprintf(stderr, "smtpscope: the built-in server: %s\n", error);
@@ -280,6 +300,7 @@ finish(struct proxy *p, int code)
 	pairs_stop(&p->worker, p->stopped_by != NULL ? p->stopped_by : "the proxy ends");
 	if (p->sink != NULL)
 		sink_server_stop(p->sink);
+	intercept_free(p->sink_tls);
 	p->companion->end(p->companion_state);
 	if (code == EXIT_DONE)
 		rulebook_summarize(rulebook, reporting_sink(&p->reporting), worker_now(&p->worker));

@@ -96,6 +96,12 @@ session_secured(struct session *s, const struct tls_facts *facts, uint64_t time_
 {
 	s->now_us = time_us;
 	s->tls = true;
+	/* What has gone by as encrypted is the handshake, which is none of the session's octets: as live. */
+	for (int side = SMTP_CLIENT; side <= SMTP_SERVER; side++) {
+		s->from[side].octets -= s->from[side].opaque;
+		s->told -= side == SMTP_SERVER ? s->from[side].opaque : 0;
+		s->from[side].opaque = 0;
+	}
 	tls_reader_free(s->passed);
 	s->passed = NULL;
 	event_tls(s, "established", facts, VIEW_NONE);

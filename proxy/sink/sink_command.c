@@ -112,9 +112,6 @@ read_urls(struct sink_program *p)
 		if (!url_parse(text, URL_LISTEN, URL_PORT_SINK, &p->listeners[i].url, error)) {
 			fprintf(stderr, "smtpscope: sink: --listen %s\n", error);
 			code = EXIT_USAGE;
-		} else if (p->listeners[i].url.tls) {
-			fprintf(stderr, "smtpscope: sink: --listen %s: implicit TLS is not there yet for the sink\n", text);
-			code = EXIT_USAGE;
 		}
 	}
 	return code;
@@ -127,12 +124,11 @@ start(struct sink_program *p)
 
 	for (size_t i = 0; i < p->count; i++) {
 		struct listener *l = &p->listeners[i];
-		const char      *scheme = l->url.scheme == URL_LMTP ? "lmtp" : "smtp";
 
 		l->settings = (struct sink_server_settings){
 		    .session = {.max_size = p->options->max_size, .lmtp = l->url.scheme == URL_LMTP,
 		        .maildir = p->maildir, .message = on_message, .owner = (void *)(uintptr_t)p->options,
-		        .starttls = true},
+		        .starttls = true, .secured = l->url.tls},
 		    .tls = p->tls, .secured = on_secured,
 		    .idle_us = SINK_SERVER_IDLE_US,
 		};
@@ -144,7 +140,7 @@ start(struct sink_program *p)
 		}
 		url_address_set_port(&l->url.address, sink_server_port(l->server));
 		url_address_text(&l->url.address, address);
-		fprintf(stderr, "listening on %s://%s\n", scheme, address);
+		fprintf(stderr, "listening on %s%s\n", url_scheme_text(&l->url), address);
 	}
 	return EXIT_DONE;
 }

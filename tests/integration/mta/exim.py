@@ -23,7 +23,7 @@ log_selector = +pipelining +received_recipients +received_sender +smtp_confirmat
     +smtp_incomplete_transaction +8bitmime +deliver_time
 timezone = UTC
 local_interfaces = 127.0.0.1
-daemon_smtp_ports = %(port)d
+daemon_smtp_ports = %(port)s
 host_lookup =
 rfc1413_query_timeout = 0s
 %(main)s
@@ -88,11 +88,12 @@ relayhost:
 
 
 class Exim:
-    def __init__(self, name, port, relayhost=None, certificate=None, main=(), transport=()):
+    def __init__(self, name, port, relayhost=None, certificate=None, smtps=None, main=(), transport=()):
         """An Exim that listens on 127.0.0.1:port; with relayhost ("127.0.0.1::PORT", Exim's
         way to write it) it sends everything there, without it keeps mail for example.org.
 
-        With certificate (PEM, its key in front) it offers STARTTLS. main and transport are lines for
+        With certificate (PEM, its key in front) it offers STARTTLS, and at the port smtps, if given,
+        TLS from the start. main and transport are lines for
         the main section and for the transport that sends by SMTP.
         """
         self.room = Room(name, "exim", _USERS)
@@ -100,17 +101,20 @@ class Exim:
         self.port = port
         main = [*main, "tls_advertise_hosts = *", "tls_certificate = /etc/exim4/tls.pem"] if certificate \
             else [*main, "tls_advertise_hosts ="]
+        ports = str(port) if smtps is None else f"{port} : {smtps}"
+        if smtps is not None:
+            main.append(f"tls_on_connect_ports = {smtps}")
         if certificate is not None:
             self.room.write("etc/exim4/tls.pem", certificate)
         self.room.write("etc/exim4/exim4.conf", _CONFIGURATION % {
-            "host": f"{name}.example.org", "domain": f"{name}.example.org", "port": port,
+            "host": f"{name}.example.org", "domain": f"{name}.example.org", "port": ports,
             "local": "" if relayhost else mail.DOMAIN, "senders": mail.SENDER_DOMAIN,
             "main": "\n".join(main), "transport": "".join(f"  {line}\n" for line in transport),
             "people": " : ".join(mail.USERS), "relay": _RELAY % relayhost if relayhost else ""})
         for folder in ("var/log/exim4", "var/spool/exim4"):
             self.room.make(folder, "Debian-exim", mode=0o750)
         mail.make_mailboxes(self.room)
-        self.room.start(port, "/usr/sbin/exim4", "-bdf", "-oX", str(port))
+        self.room.start(port, "/usr/sbin/exim4", "-bdf", "-oX", ports)
 
     def submit(self, sender, recipients, content):
         """Hands content to exim's sendmail(8) and returns the message id that it got."""
@@ -137,7 +141,7 @@ class Exim:
         """Waits until a message is out of the queue, and returns what was logged about it."""
         self.wait_until_gone(message_id)
         found = self.log.find(re.compile(
-            rf" {message_id} <= .* P=\S+(?P<flags>(?: [KL][-.]*)*) S=(?P<size>\d+) .*"
+            rf" {message_id} <= .* P=\S+(?P<flags>(?: [KL][-.]*| (?:X|CV|SNI)=\S+)*) S=(?P<size>\d+) .*"
             r"from <(?P<sender>.*)> for (?P<recipients>.*)$"))
         recipients = sorted(found["recipients"].split())
         stored = mail.find_stored(self.room, recipients[0], message_id)

@@ -13,22 +13,36 @@ _USERS = {"opensmtpd": 105, "opensmtpq": 106, "nobody": 65534, **mail.USERS}
 
 _CONFIGURATION = """
 smtp max-message-size 20M
-listen on 127.0.0.1 port %(port)d hostname %(host)s
+%(listeners)s
 action "deliver" maildir "/var/mail/%%{user.username}"
 match from any for domain "%(domain)s" action "deliver"
 """
 
 
 class OpenSMTPD:
-    def __init__(self, name, port):
+    def __init__(self, name, port, certificate=None, smtps=None):
+        """An OpenSMTPD that listens on 127.0.0.1:port. With certificate (PEM, its key in front) it
+        offers STARTTLS, and at the port smtps, if given, TLS from the start."""
         self.room = Room(name, "opensmtpd", _USERS)
         self.log = Log(self.room.path / "output")
         self.port = port
         self.room.write("etc/smtpd.conf", _CONFIGURATION % {
-            "port": port, "host": f"{name}.example.org", "domain": mail.DOMAIN})
+            "listeners": self._listeners(name, certificate, smtps), "host": f"{name}.example.org", "domain": mail.DOMAIN})
         self.room.write("etc/mailname", f"{name}.example.org\n")
         self._make_folders()
         self.room.start(port, "/usr/sbin/smtpd", "-d")
+
+    def _listeners(self, name, certificate, smtps):
+        line = f"listen on 127.0.0.1 port {self.port} hostname {name}.example.org"
+        if certificate is None:
+            return line
+        begin = "-----BEGIN CERTIFICATE"
+        self.room.write("etc/tls.key", certificate.partition(begin)[0]).chmod(0o600)
+        self.room.write("etc/tls.cert", begin + certificate.partition(begin)[2])
+        lines = [f'pki own {kind} "/etc/tls.{kind}"' for kind in ("cert", "key")] + [line + " tls pki own"]
+        if smtps is not None:
+            lines.append(f"listen on 127.0.0.1 port {smtps} smtps pki own hostname {name}.example.org")
+        return "\n".join(lines)
 
     def _make_folders(self):
         room, spool = self.room, "var/spool/smtpd"

@@ -82,12 +82,12 @@ _SERVER = {
 
 
 class Postfix:
-    def __init__(self, name, port, relayhost=None, certificate=None, **settings):
+    def __init__(self, name, port, relayhost=None, certificate=None, smtps=None, **settings):
         """A Postfix that listens on 127.0.0.1:port; with relayhost it sends everything there.
 
         Without, it keeps mail for the people of example.org. What bounces to the senders of the
-        tests is thrown away. With certificate (PEM, its key in front) it offers STARTTLS.
-        settings are lines of main.cf.
+        tests is thrown away. With certificate (PEM, its key in front) it offers STARTTLS, and
+        at the port smtps, if given, TLS from the start. settings are lines of main.cf.
         """
         self.room = Room(name, "postfix", _USERS)
         self.log = Log(self.room.path / "var/log/mail.log")
@@ -101,7 +101,10 @@ class Postfix:
             main.update({"smtpd_tls_security_level": "may", "smtpd_tls_chain_files": "/etc/postfix/tls.pem"})
         main.update(settings)
         self.room.write("etc/postfix/main.cf", "".join(f"{k} = {v}\n" for k, v in main.items()))
-        self.room.write("etc/postfix/master.cf", f"127.0.0.1:{port} inet n - n - - smtpd" + _MASTER)
+        listeners = f"127.0.0.1:{port} inet n - n - - smtpd"
+        if smtps is not None:
+            listeners += f"\n127.0.0.1:{smtps} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes"
+        self.room.write("etc/postfix/master.cf", listeners + _MASTER)
         self._make_folders()
         self.room.start(port, "/usr/lib/postfix/sbin/master", "-d", "-c", "/etc/postfix")
 

@@ -18,10 +18,12 @@ class Scope:
 
     _count = 0
 
-    def __init__(self, upstream_port, listen_port=0, rules=None, scheme="smtp", code=0):
+    def __init__(self, upstream_port, listen_port=0, rules=None, scheme="smtp", code=0, options=(),
+                 upstream_scheme=None):
         """Between 127.0.0.1:listen_port (0: one that is free) and 127.0.0.1:upstream_port.
 
-        rules is the text of a rule file; code the exit code that it must end with.
+        rules is the text of a rule file; code the exit code that it must end with; upstream_scheme
+        is scheme where it is not given.
         """
         self._code = code
         expect(BINARY.exists(), f"no {BINARY}: run make first, or set SMTPSCOPE")
@@ -31,7 +33,8 @@ class Scope:
         self.text, self.json, self.errors, rule_file = (
             folder / f"{Scope._count}.{kind}" for kind in ("txt", "jsonl", "stderr", "rules"))
         argv = [BINARY, "proxy", "-l", f"{scheme}://127.0.0.1:{listen_port}",
-                "-u", f"{scheme}://127.0.0.1:{upstream_port}", "-o", self.text, "--json", self.json]
+                "-u", f"{upstream_scheme or scheme}://127.0.0.1:{upstream_port}", "-o", self.text,
+                "--json", self.json, *options]
         if rules:
             rule_file.write_text(rules)
             argv += ["--seed", "1", "-r", rule_file]
