@@ -60,4 +60,14 @@ view_starts_nocase(struct view v, struct view start)
 	return v.len >= start.len && view_equal_nocase(view_first(v, start.len), start);
 }
 
+/* What a hexadecimal digit stands for; -1: it is none. */
+static inline int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 #endif

@@ -181,6 +181,22 @@ print_enhanced_class(FILE *out, char class)
 	                                   : outside);
 }
 
+/* What else there is of a subject, for who has met a detail that is in no registry. */
+static void
+print_registered(FILE *out, uint16_t subject)
+{
+	const struct smtp_enhanced_entry *entry;
+	char                              text[512];
+	size_t                            len = 0;
+
+	for (size_t n = 0; (entry = smtp_enhanced_nth(n)) != NULL; n++)
+		if (entry->subject == subject && len + 16 < sizeof text)
+			len += (size_t)snprintf(text + len, sizeof text - len, "%sX.%u.%u", len > 0 ? ", " : "", subject,
+			    entry->detail);
+	if (len > 0)
+		explain_field(out, "registered", text);
+}
+
 bool
 explain_enhanced_code(struct view word, bool again, FILE *out)
 {
@@ -213,6 +229,8 @@ explain_enhanced_code(struct view word, bool again, FILE *out)
 		snprintf(text, sizeof text, "%u, %s", subject, subjects[subject]);
 		explain_field(out, "subject", text);
 	}
+	if (entry == NULL)
+		print_registered(out, subject);
 	if (digit == '2' || digit == '4' || digit == '5') {
 		snprintf(text, sizeof text,
 		    "has to be of the same class, %cyz (RFC 2034 4); where it is not, clients go by the reply code",

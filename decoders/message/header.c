@@ -168,15 +168,6 @@ put(struct writer *out, struct view octets)
 	}
 }
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The encoded word at the start of v (RFC 2047 2). */
 static bool
 word_at(struct view v, struct word *word)
@@ -218,9 +209,9 @@ word_octets(const struct word *word, char *out)
 		return base64_decode(text, out, text.len);
 	for (size_t i = 0; i < text.len; i++) {
 		if (text.at[i] == '=') {
-			if (text.len - i < 3 || hex_value(text.at[i + 1]) < 0 || hex_value(text.at[i + 2]) < 0)
+			if (text.len - i < 3 || hex_digit(text.at[i + 1]) < 0 || hex_digit(text.at[i + 2]) < 0)
 				return -1;
-			out[used++] = (char)(hex_value(text.at[i + 1]) << 4 | hex_value(text.at[i + 2]));
+			out[used++] = (char)(hex_digit(text.at[i + 1]) << 4 | hex_digit(text.at[i + 2]));
 			i += 2;
 		} else {
 			out[used++] = text.at[i] == '_' ? ' ' : text.at[i];

@@ -101,18 +101,6 @@ ipv4_parse(struct view text, uint8_t octets[4])
 	return text.len == 0;
 }
 
-static int
-hex_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* The octets of one group; 0: there is none. */
 static size_t
 group_parse(struct view text, unsigned *group)
@@ -120,8 +108,8 @@ group_parse(struct view text, unsigned *group)
 	size_t digits = 0;
 
 	*group = 0;
-	while (digits < text.len && digits < 4 && hex_of(text.at[digits]) >= 0)
-		*group = *group * 16 + (unsigned)hex_of(text.at[digits++]);
+	while (digits < text.len && digits < 4 && hex_digit(text.at[digits]) >= 0)
+		*group = *group * 16 + (unsigned)hex_digit(text.at[digits++]);
 	return digits;
 }
 

@@ -5,17 +5,15 @@
  * not matter where the octets were cut. No reader of one side needs the other's octets, for a
  * capture may have one side alone, but what a server says counts only as the answer to a preface.
  */
-#include "decoders/net/preface.h"
+#include "decoders/net/preface_parts.h"
 #include "decoders/net/octets.h"
 
 #define MAX_HEAD 4096           /* of the head of an HTTP request or reply */
 #define MAX_V1   107            /* the longest line of version 1, by its definition */
 
-enum found { NOT_THIS, CUT_SHORT, FOUND };
-
 /* Whether the octets begin with these, as far as they go. */
-static enum found
-begins(struct view octets, struct view with)
+enum found
+preface_begins(struct view octets, struct view with)
 {
 	if (octets.len >= with.len)
 		return view_equal(view_first(octets, with.len), with) ? FOUND : NOT_THIS;
@@ -90,7 +88,7 @@ read_v1_line(struct view line, struct preface *p)
 static enum found
 proxy_v1(struct view octets, size_t *used, struct preface *p)
 {
-	enum found  start = begins(octets, VIEW("PROXY "));
+	enum found  start = preface_begins(octets, VIEW("PROXY "));
 	struct view line = view_first(octets, MAX_V1);
 	const char *lf;
 
@@ -105,8 +103,8 @@ proxy_v1(struct view octets, size_t *used, struct preface *p)
 	return FOUND;
 }
 
-static void
-address_from(struct net_address *address, int family, const char *octets)
+void
+preface_address(struct net_address *address, int family, const char *octets)
 {
 	memset(address, 0, sizeof *address);
 	address->family = (uint8_t)family;
@@ -116,7 +114,7 @@ address_from(struct net_address *address, int family, const char *octets)
 static enum found
 proxy_v2(struct view octets, size_t *used, struct preface *p)
 {
-	enum found  start = begins(octets, VIEW("\r\n\r\n\0\r\nQUIT\n"));
+	enum found  start = preface_begins(octets, VIEW("\r\n\r\n\0\r\nQUIT\n"));
 	size_t      size;
 	int         family;
 	const char *at = octets.at;
@@ -137,180 +135,11 @@ proxy_v2(struct view octets, size_t *used, struct preface *p)
 		return FOUND;
 	if (octets.len < 16 + 2 * size + 4)
 		return CUT_SHORT;
-	address_from(&p->client, family, at + 16);
-	address_from(&p->server, family, at + 16 + size);
+	preface_address(&p->client, family, at + 16);
+	preface_address(&p->server, family, at + 16 + size);
 	p->client_port = be16_at(at + 16 + 2 * size);
 	p->server_port = be16_at(at + 16 + 2 * size + 2);
 	p->has_client = p->has_server = true;
-	return FOUND;
-}
-
-/* The octets up to a NUL, which must be there: their number, or found != FOUND. */
-static enum found
-up_to_nul(struct view octets, size_t *len)
-{
-	const char *nul = octets.len == 0 ? NULL : memchr(octets.at, '\0', octets.len < 256 ? octets.len : 256);
-
-	if (nul == NULL)
-		return octets.len < 256 ? CUT_SHORT : NOT_THIS;
-	*len = (size_t)(nul - octets.at);
-	return FOUND;
-}
-
-/* Version 4, CONNECT, port, address, user, NUL; 4a: where the address is 0.0.0.x, a name and NUL. */
-static enum found
-socks4_request(struct view octets, size_t *used, struct preface *p)
-{
-	enum found start = begins(octets, VIEW("\x04\x01")), found;
-	size_t     user, name;
-
-	if (start != FOUND)
-		return start;
-	if (octets.len < 8)
-		return CUT_SHORT;
-	found = up_to_nul(view_from(octets, 8), &user);
-	if (found != FOUND)
-		return found;
-	*used = 8 + user + 1;
-	if (be32_at(octets.at + 4) == 0 || be32_at(octets.at + 4) > 0xff) {
-		address_from(&p->server, 4, octets.at + 4);
-		p->has_server = true;
-	} else {
-		found = up_to_nul(view_from(octets, *used), &name);
-		if (found != FOUND)
-			return found;
-		p->host = view_first(view_from(octets, *used), name);
-		*used += name + 1;
-	}
-	p->server_port = be16_at(octets.at + 2);
-	return FOUND;
-}
-
-static enum found
-socks4_reply(struct view octets, size_t *used, struct preface *p)
-{
-	enum found start = begins(octets, VIEW("\0"));
-
-	if (start != FOUND)
-		return start;
-	if (octets.len < 8)
-		return octets.len > 1 && (octet_at(octets.at + 1) < 90 || octet_at(octets.at + 1) > 93) ? NOT_THIS : CUT_SHORT;
-	if (octet_at(octets.at + 1) < 90 || octet_at(octets.at + 1) > 93)
-		return NOT_THIS;
-	p->refused = octet_at(octets.at + 1) != 90;
-	*used = 8;
-	return FOUND;
-}
-
-/* An address in a request or a reply of SOCKS 5: its kind, itself, and a port behind it. */
-static enum found
-socks5_address(struct view octets, size_t *used, struct net_address *address, struct view *host, uint16_t *port)
-{
-	size_t size;
-
-	if (octets.len < 2)
-		return CUT_SHORT;
-	switch (octet_at(octets.at)) {
-	case 1:
-		size = 4;
-		break;
-	case 3:
-		size = 1 + (size_t)octet_at(octets.at + 1);
-		break;
-	case 4:
-		size = 16;
-		break;
-	default:
-		return NOT_THIS;
-	}
-	*used = 1 + size + 2;
-	if (octets.len < *used)
-		return CUT_SHORT;
-	address->family = 0;
-	if (octet_at(octets.at) == 3)
-		*host = (struct view){octets.at + 2, size - 1};
-	else
-		address_from(address, size == 4 ? 4 : 6, octets.at + 1);
-	*port = be16_at(octets.at + 1 + size);
-	return FOUND;
-}
-
-/* The methods that the client offers, perhaps its name and password (RFC 1929), and its request. */
-static enum found
-socks5_request(struct view octets, size_t *used, struct preface *p)
-{
-	enum found start = begins(octets, VIEW("\x05"));
-	size_t     at, size;
-
-	if (start != FOUND)
-		return start;
-	if (octets.len < 2)
-		return CUT_SHORT;
-	if (octet_at(octets.at + 1) == 0)
-		return NOT_THIS;
-	at = 2 + (size_t)octet_at(octets.at + 1);
-	if (octets.len > at && octet_at(octets.at + at) == 1) {
-		if (octets.len < at + 2)
-			return CUT_SHORT;
-		at += 2 + (size_t)octet_at(octets.at + at + 1);
-		if (octets.len <= at)
-			return CUT_SHORT;
-		at += 1 + (size_t)octet_at(octets.at + at);
-	}
-	if (octets.len <= at)
-		return CUT_SHORT;
-	start = begins(view_from(octets, at), VIEW("\x05\x01\0"));
-	if (start != FOUND)
-		return start;
-	start = socks5_address(view_from(octets, at + 3), &size, &p->server, &p->host, &p->server_port);
-	if (start != FOUND)
-		return start;
-	p->has_server = p->server.family != 0;
-	*used = at + 3 + size;
-	return FOUND;
-}
-
-static enum found
-socks5_reply(struct view octets, size_t *used, struct preface *p)
-{
-	enum found         start = begins(octets, VIEW("\x05"));
-	size_t             at = 2, size;
-	struct net_address bound;
-	struct view        host;
-	uint16_t           port;
-
-	if (start != FOUND)
-		return start;
-	if (octets.len < 2)
-		return CUT_SHORT;
-	p->refused = true;
-	*used = 2;
-	switch (octet_at(octets.at + 1)) {
-	case 0:
-		break;
-	case 2:
-		if (octets.len < 4)
-			return CUT_SHORT;
-		if (octet_at(octets.at + 2) != 1)
-			return NOT_THIS;
-		*used = at = 4;
-		if (octet_at(octets.at + 3) != 0)
-			return FOUND;
-		break;
-	case 255:
-		return FOUND;
-	default:
-		return NOT_THIS;
-	}
-	if (octets.len < at + 3)
-		return CUT_SHORT;
-	if (octet_at(octets.at + at) != 5)
-		return NOT_THIS;
-	start = socks5_address(view_from(octets, at + 3), &size, &bound, &host, &port);
-	if (start != FOUND)
-		return start;
-	p->refused = octet_at(octets.at + at + 1) != 0;
-	*used = at + 3 + size;
 	return FOUND;
 }
 
@@ -370,7 +199,7 @@ read_authority(struct view text, struct preface *p)
 static enum found
 connect_request(struct view octets, size_t *used, struct preface *p)
 {
-	enum found  found = begins(octets, VIEW("CONNECT "));
+	enum found  found = preface_begins(octets, VIEW("CONNECT "));
 	struct view head, line, target;
 
 	if (found == FOUND)
@@ -381,13 +210,13 @@ connect_request(struct view octets, size_t *used, struct preface *p)
 	line = next_line(&head);
 	word_of(&line);
 	target = word_of(&line);
-	return begins(line, VIEW("HTTP/1.")) == FOUND && read_authority(target, p) ? FOUND : NOT_THIS;
+	return preface_begins(line, VIEW("HTTP/1.")) == FOUND && read_authority(target, p) ? FOUND : NOT_THIS;
 }
 
 static enum found
 connect_reply(struct view octets, size_t *used, struct preface *p)
 {
-	enum found  found = begins(octets, VIEW("HTTP/1."));
+	enum found  found = preface_begins(octets, VIEW("HTTP/1."));
 	struct view head, line;
 	size_t      body;
 
@@ -413,12 +242,10 @@ connect_reply(struct view octets, size_t *used, struct preface *p)
 	return FOUND;
 }
 
-typedef enum found reader(struct view octets, size_t *used, struct preface *p);
-
 static const struct {
-	const char *name;
-	reader     *client;
-	reader     *server;             /* NULL: it is not answered */
+	const char     *name;
+	preface_reader *client;
+	preface_reader *server;             /* NULL: it is not answered */
 } kinds[] = {
     [PREFACE_PROXY_V1] = {"PROXY protocol v1", proxy_v1,        NULL},
     [PREFACE_PROXY_V2] = {"PROXY protocol v2", proxy_v2,        NULL},
@@ -481,7 +308,7 @@ read_server_alone(struct view server, struct preface *p)
 			continue;
 		rest = view_from(server, used);
 		line = next_line(&line);
-		if (begins(rest, VIEW("220")) == NOT_THIS &&
+		if (preface_begins(rest, VIEW("220")) == NOT_THIS &&
 		    !(answered[i] == PREFACE_CONNECT && view_equal_nocase(view_from(line, line.len - 11), VIEW("established"))))
 			continue;
 		p->kinds[p->count++] = answered[i];
@@ -524,7 +351,7 @@ preface_read(struct view client, struct view server, struct preface *p)
 		return;
 	}
 	for (int i = 0; i < p->count; i++) {
-		reader *read = kinds[p->kinds[i]].server;
+		preface_reader *read = kinds[p->kinds[i]].server;
 		size_t  used = 0;
 
 		if (read == NULL)

@@ -76,12 +76,6 @@ tcp_stream_begin(struct tcp_stream *stream, uint32_t seq)
 		begin(stream, seq, false);
 }
 
-bool
-tcp_stream_is_new(const struct tcp_stream *stream, const struct tcp_segment *segment)
-{
-	return (segment->flags & TCP_SYN) != 0 && stream->begun && segment->seq + 1 != stream->start;
-}
-
 /* Octets that are the next in order. */
 static inline void
 hand_on(struct tcp_stream *stream, struct view octets)

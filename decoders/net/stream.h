@@ -65,12 +65,6 @@ void tcp_stream_clear(struct tcp_stream *stream);
 void tcp_stream_begin(struct tcp_stream *stream, uint32_t seq);
 
 /*
- * Whether a SYN opens another connection on the ports of this one, and is not this one's own,
- * sent again: then a new flow is to be made.
- */
-bool tcp_stream_is_new(const struct tcp_stream *stream, const struct tcp_segment *segment);
-
-/*
  * Takes a segment of this direction, which must last until tcp_stream_next has said false.
  * max_kept: octets kept out of order before a hole is given up.
  */

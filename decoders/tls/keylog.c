@@ -94,18 +94,6 @@ grow(struct tls_keylog *log)
 	return true;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* So many octets, or -1: not hexadecimal, or more than max. */
 static int
 hex_decode(struct view text, unsigned char *octets, size_t max)

@@ -197,18 +197,3 @@ tls_messages_clear(struct tls_messages *m)
 	held_free(&m->held);
 	*m = (struct tls_messages){.header_len = 0};
 }
-
-int
-tls_looks_like_record(struct view octets)
-{
-	unsigned char header[5] = {0};
-
-	for (unsigned i = 0; i < sizeof header; i++) {
-		if (i == octets.len)
-			return -1;
-		header[i] = (unsigned char)octets.at[i];
-		if (!header_octet_is_possible(header, i))
-			return 0;
-	}
-	return 1;
-}

@@ -279,12 +279,6 @@ tls_suite_find(uint16_t number)
 	return NULL;
 }
 
-const struct tls_suite *
-tls_suite_nth(size_t n)
-{
-	return n < sizeof suites / sizeof suites[0] ? &suites[n] : NULL;
-}
-
 enum tls_hash_id
 tls_suite_prf(const struct tls_suite *suite)
 {

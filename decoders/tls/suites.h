@@ -41,8 +41,6 @@ extern const struct tls_hash tls_hashes[];
 
 /* NULL: no such suite. */
 const struct tls_suite *tls_suite_find(uint16_t number);
-/* The table's nth row, in the order of numbers; NULL behind the last. */
-const struct tls_suite *tls_suite_nth(size_t n);
 /* The hash of the PRF of 1.2 (RFC 5246 5), or of the key schedule of 1.3. */
 enum tls_hash_id tls_suite_prf(const struct tls_suite *suite);
 

@@ -72,7 +72,4 @@ const struct tls_facts *tls_reader_facts(const struct tls_reader *reader);
 /* "unknown_ca" for 48; "" for a number that has no name. */
 const char *tls_alert_name(uint8_t alert);
 
-/* Whether the octets begin like a TLS record: 1 yes, 0 no, -1 too few to say. */
-int tls_looks_like_record(struct view octets);
-
 #endif

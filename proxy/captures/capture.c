@@ -38,10 +38,12 @@ static bool
 link_is_known(const struct capture *capture, FILE *err)
 {
 	int type = pcap_datalink(capture->pcap);
-	const char *name = pcap_datalink_val_to_name(type);
+	const char *name = net_link_name(type);
 
 	if (net_link_known(type))
 		return true;
+	if (name == NULL)
+		name = pcap_datalink_val_to_name(type);
 	fprintf(err, "smtpscope: %s: link-layer type %d (%s) is not one that is decoded\n", capture->name, type,
 	    name != NULL ? name : "unknown to libpcap");
 	return false;

@@ -7,6 +7,7 @@
 
 #include "decoders/net/stream.h"
 #include "proxy/captures/conversation.h"
+#include "proxy/must.h"
 
 enum conversation_state {
 	CONVERSATION_STARTS,            /* too little to tell what it is */
@@ -38,15 +39,6 @@ struct conversation {
 	bool                     secured, tls_tried, oneside_told;
 	uint8_t                  state;         /* enum conversation_state */
 };
-
-/* Out of memory ends the program. */
-static inline void *
-must(void *p)
-{
-	if (p == NULL)
-		abort();
-	return p;
-}
 
 void octets_add(struct octets *o, struct view more);
 void octets_free(struct octets *o);

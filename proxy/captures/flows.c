@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/captures/flows.h"
+#include "proxy/must.h"
 
 #include <stdlib.h>
 
@@ -36,14 +37,6 @@ struct flows {
 	uint32_t            file;               /* which one is read, from 0 */
 	struct flow        *newest, *oldest;
 };
-
-static void *
-must(void *p)
-{
-	if (p == NULL)
-		abort();
-	return p;
-}
 
 struct flows *
 flows_new(struct capture_run *run)

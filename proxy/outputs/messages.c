@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 
 #include "decoders/smtp/content.h"
+#include "proxy/must.h"
 #include "proxy/outputs/maildir.h"
 #include "proxy/outputs/numbered.h"
 
@@ -42,14 +43,6 @@ struct messages {
 	uint64_t        lost;
 	int             said;                   /* errno of the last failure that was said; 0: none */
 };
-
-static void *
-must(void *p)
-{
-	if (p == NULL)
-		abort();
-	return p;
-}
 
 /* Each message that is coming in is a descriptor, and the usual soft limit is 1,024 of them. */
 static void

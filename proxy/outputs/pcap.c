@@ -4,6 +4,7 @@
  * sent so far; an empty one does where much is unacknowledged, and behind a gap, so that a
  * reader knows at once that nothing will fill it.
  */
+#include "proxy/must.h"
 #include "proxy/outputs/pcap.h"
 
 #include <stdlib.h>
@@ -46,14 +47,6 @@ struct pcap_output {
 	struct numbers    connections;
 	bool              keys;
 };
-
-static void *
-must(void *p)
-{
-	if (p == NULL)
-		abort();
-	return p;
-}
 
 /*
  * One segment. It acknowledges what the other side has sent so far. Of a side of which the

@@ -4,6 +4,7 @@
  * moment (a full disk, a pipe that does not block) is tried again every RETRY_US, under the lock:
  * it does not take long then.
  */
+#include "proxy/must.h"
 #include "proxy/outputs/writer.h"
 
 #include <pthread.h>
@@ -41,14 +42,6 @@ struct writer {
 	FILE            *err;
 	struct writer_source *sources;
 };
-
-static void *
-must(void *at)
-{
-	if (at == NULL)
-		abort();
-	return at;
-}
 
 /* Under the lock. */
 static void

@@ -5,18 +5,6 @@
  */
 #include "proxy/rules/lexer_parts.h"
 
-static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /*
  * The octet that the text begins with, escaped or not, and how many octets it is written in;
  * 0: a backslash that begins no escape.
@@ -36,9 +24,9 @@ string_octet(struct view text, char *octet)
 		if (text.at[1] == escapes[i].written)
 			return 2;
 	}
-	if (text.len < 4 || text.at[1] != 'x' || hex(text.at[2]) < 0 || hex(text.at[3]) < 0)
+	if (text.len < 4 || text.at[1] != 'x' || hex_digit(text.at[2]) < 0 || hex_digit(text.at[3]) < 0)
 		return 0;
-	*octet = (char)(hex(text.at[2]) << 4 | hex(text.at[3]));
+	*octet = (char)(hex_digit(text.at[2]) << 4 | hex_digit(text.at[3]));
 	return 4;
 }
 

@@ -4,16 +4,9 @@
 #include <stdlib.h>
 
 #include "decoders/smtp/content.h"
+#include "proxy/must.h"
 #include "proxy/sessions/events.h"
 #include "proxy/sessions/rewriting.h"
-
-static void *
-must(void *p)
-{
-	if (p == NULL)
-		abort();
-	return p;
-}
 
 static char *
 copy_text(struct view v)

@@ -102,6 +102,8 @@ START_TEST(enhanced_codes)
 	assert_says(VIEW("4.7.1"), "class         4, persistent transient failure");
 	assert_says(VIEW("5.1.99"), "not registered");
 	assert_says(VIEW("5.1.99"), "subject       1, addressing");
+	assert_says(VIEW("5.1.99"), "registered    X.1.0, X.1.1, X.1.2,");
+	assert_says(VIEW("5.7.99"), "X.7.30");
 	assert_says(VIEW("5.42.1"), "by its class alone");
 	assert_says(VIEW("3.1.1"), "no enhanced status code");
 }

@@ -126,30 +126,28 @@ END_TEST
 static const struct {
 	const char *octets;
 	size_t      len, no_tls;
-	int         looks;
 } starts[] = {
-	{"", 0, 0, -1},
-	{"\x16\x03", 2, 0, -1},
-	{"\x16\x03\x01\x00\x05", 5, 0, 1},
-	{"\x17\x03\x03\x40\x11", 5, 0, 1},
-	{"\x15\x03\x03\x00\x02\x02\x28", 7, 0, 1},
-	{"220 mx.example.net\r\n", 20, 20, 0},
-	{"EHLO client.example.org\r\n", 25, 25, 0},
-	{"\x80\x2e\x01\x03\x01", 5, 5, 0},             /* SSL 2 */
-	{"\x13\x03\x03\x00\x05", 5, 5, 0},
-	{"\x19\x03\x03\x00\x05", 5, 5, 0},
-	{"\x16\x02\x00\x00\x05", 5, 5, 0},
-	{"\x16\x03\x05\x00\x05", 5, 5, 0},
-	{"\x16\x03\x03\x48\x01", 5, 5, 0},
-	{"\x16\x03\x03\x00\x00", 5, 5, 0},
-	{"\x15\x03\x03\x00\x02\x01\x00" "221 Bye\r\n", 16, 9, 1}
+	{"", 0, 0},
+	{"\x16\x03", 2, 0},
+	{"\x16\x03\x01\x00\x05", 5, 0},
+	{"\x17\x03\x03\x40\x11", 5, 0},
+	{"\x15\x03\x03\x00\x02\x02\x28", 7, 0},
+	{"220 mx.example.net\r\n", 20, 20},
+	{"EHLO client.example.org\r\n", 25, 25},
+	{"\x80\x2e\x01\x03\x01", 5, 5},             /* SSL 2 */
+	{"\x13\x03\x03\x00\x05", 5, 5},
+	{"\x19\x03\x03\x00\x05", 5, 5},
+	{"\x16\x02\x00\x00\x05", 5, 5},
+	{"\x16\x03\x05\x00\x05", 5, 5},
+	{"\x16\x03\x03\x48\x01", 5, 5},
+	{"\x16\x03\x03\x00\x00", 5, 5},
+	{"\x15\x03\x03\x00\x02\x01\x00" "221 Bye\r\n", 16, 9}
 };
 
 START_TEST(what_is_no_record_ends_it)
 {
 	struct view octets = edge_copy((struct view){starts[_i].octets, starts[_i].len});
 
-	ck_assert_int_eq(tls_looks_like_record(octets), starts[_i].looks);
 	for (size_t cut = 0; cut < 3; cut++) {
 		struct tls_reader *reader = tls_reader_new(NULL);
 		struct tls_heard heard = {.hellos = 0};

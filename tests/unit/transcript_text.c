@@ -2,16 +2,6 @@
 /* What a transcript's text stands for: escapes, as in the strings of rule files, and repetitions. */
 #include "tests/unit/transcript_text.h"
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-		return (c | 0x20) - 'a' + 10;
-	return -1;
-}
-
 /* An escape as in the strings of rule files; returns how many octets of text it takes, 0: wrong. */
 static size_t
 escape_read(struct view text, char *octet)
