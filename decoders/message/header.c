@@ -140,6 +140,24 @@ header_next(struct view *rest, struct view *name, struct view *value)
 	return false;
 }
 
+bool
+header_is_plain(struct view value)
+{
+	struct view rest = value;
+	const char *mark;
+
+	if (value.len == 0)
+		return true;
+	if (memchr(value.at, '\n', value.len) != NULL)
+		return false;
+	while (rest.len > 0 && (mark = memchr(rest.at, '=', rest.len)) != NULL) {
+		rest = view_from(rest, (size_t)(mark - rest.at) + 1);
+		if (rest.len > 0 && rest.at[0] == '?')
+			return false;
+	}
+	return true;
+}
+
 /* The octets of the character at the start of v; 0: they are not UTF-8. */
 static size_t
 utf8_length(struct view v)

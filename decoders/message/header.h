@@ -21,6 +21,9 @@ struct view header_line_name(struct view line);
  */
 bool header_next(struct view *rest, struct view *name, struct view *value);
 
+/* Whether header_decode would give the body as it is: one line, and no encoded word in it. Most are. */
+bool header_is_plain(struct view value);
+
 /*
  * Unfolds a field's body and decodes its encoded words to UTF-8, up to size octets; returns
  * how many. A charset that is not known or octets that are not of it stay as sent.

@@ -6,14 +6,32 @@
 #include "decoders/net/octets.h"
 #include "decoders/net/packet.h"
 
-#include <stdio.h>
-
 #define GROUPS 8
 
-static size_t
-ipv4_text(const uint8_t *octets, char *text, size_t room)
+/* A number below 65536; returns what is behind it. No printf: every session that is decoded comes through here. */
+static char *
+put_number(char *at, unsigned number, unsigned base)
 {
-	return (size_t)snprintf(text, room, "%u.%u.%u.%u", octets[0], octets[1], octets[2], octets[3]);
+	char   digits[5];
+	size_t from = sizeof digits;
+
+	do {
+		digits[--from] = "0123456789abcdef"[number % base];
+		number /= base;
+	} while (number > 0);
+	memcpy(at, digits + from, sizeof digits - from);
+	return at + sizeof digits - from;
+}
+
+static char *
+put_ipv4(char *at, const uint8_t *octets)
+{
+	for (int i = 0; i < 4; i++) {
+		if (i > 0)
+			*at++ = '.';
+		at = put_number(at, octets[i], 10);
+	}
+	return at;
 }
 
 /* The first of the longest runs of at least two zero groups (RFC 5952 4.2); *length 0: none. */
@@ -37,45 +55,69 @@ longest_zeros(const uint16_t groups[GROUPS], size_t *length)
 	return first;
 }
 
-static size_t
-ipv6_text(const uint8_t *octets, char text[NET_ADDRESS_TEXT])
+static char *
+put_ipv6(char *at, const uint8_t *octets)
 {
 	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 	uint16_t             groups[GROUPS];
-	size_t               zeros, first, len = 0;
+	size_t               zeros, first;
 
 	if (memcmp(octets, mapped, sizeof mapped) == 0) {       /* RFC 5952 5 */
-		len = (size_t)snprintf(text, NET_ADDRESS_TEXT, "::ffff:");
-		return len + ipv4_text(octets + 12, text + len, NET_ADDRESS_TEXT - len);
+		memcpy(at, "::ffff:", 7);
+		return put_ipv4(at + 7, octets + 12);
 	}
 	for (size_t i = 0; i < GROUPS; i++)
 		groups[i] = (uint16_t)(octets[2 * i] << 8 | octets[2 * i + 1]);
 	first = longest_zeros(groups, &zeros);
 	for (size_t i = 0; i < GROUPS; i++) {
 		if (zeros > 0 && i == first) {
-			text[len++] = ':';
+			*at++ = ':';
 			if (i == 0)
-				text[len++] = ':';
+				*at++ = ':';
 			i += zeros - 1;
 			continue;
 		}
-		len += (size_t)snprintf(text + len, NET_ADDRESS_TEXT - len, "%x%s", groups[i], i + 1 < GROUPS ? ":" : "");
+		at = put_number(at, groups[i], 16);
+		if (i + 1 < GROUPS)
+			*at++ = ':';
 	}
-	text[len] = '\0';
-	return len;
+	return at;
+}
+
+static char *
+put_address(char *at, const struct net_address *address)
+{
+	if (address->family == 4)
+		return put_ipv4(at, address->octets);
+	if (address->family == 6)
+		return put_ipv6(at, address->octets);
+	*at++ = '?';
+	return at;
 }
 
 size_t
 net_address_text(const struct net_address *address, char text[NET_ADDRESS_TEXT])
 {
-	switch (address->family) {
-	case 4:
-		return ipv4_text(address->octets, text, NET_ADDRESS_TEXT);
-	case 6:
-		return ipv6_text(address->octets, text);
-	default:
-		return (size_t)snprintf(text, NET_ADDRESS_TEXT, "?");
-	}
+	char *end = put_address(text, address);
+
+	*end = '\0';
+	return (size_t)(end - text);
+}
+
+size_t
+net_end_text(const struct net_address *address, uint16_t port, char text[NET_END_TEXT])
+{
+	char *at = text;
+
+	if (address->family == 6)
+		*at++ = '[';
+	at = put_address(at, address);
+	if (address->family == 6)
+		*at++ = ']';
+	*at++ = ':';
+	at = put_number(at, port, 10);
+	*at = '\0';
+	return (size_t)(at - text);
 }
 
 /* Four numbers below 256, none with a zero in front, and nothing else. */

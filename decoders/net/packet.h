@@ -60,6 +60,9 @@ net_address_equal(const struct net_address *a, const struct net_address *b)
 /* "192.0.2.1" or "2001:db8::1", RFC 5952; returns its length. */
 #define NET_ADDRESS_TEXT 46
 size_t net_address_text(const struct net_address *address, char text[NET_ADDRESS_TEXT]);
+/* The same with a port: "192.0.2.1:25", "[2001:db8::1]:25". */
+#define NET_END_TEXT (NET_ADDRESS_TEXT + 8)
+size_t net_end_text(const struct net_address *address, uint16_t port, char text[NET_END_TEXT]);
 /* From text, with nothing around it; false: it is no address. */
 bool net_address_parse(struct view text, struct net_address *address);
 

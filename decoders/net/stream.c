@@ -345,10 +345,8 @@ tell_rest(struct tcp_stream *stream, struct stream_news *news)
 }
 
 bool
-tcp_stream_next(struct tcp_stream *stream, struct stream_news *news)
+tcp_stream_news(struct tcp_stream *stream, struct stream_news *news)
 {
-	if (!stream->pending)
-		return false;
 	if (stream->shown != NULL)
 		drop_shown(stream);
 	if (stream->overlap > 0) {

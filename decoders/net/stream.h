@@ -77,6 +77,12 @@ void tcp_stream_acknowledged(struct tcp_stream *stream, uint32_t ack);
 void tcp_stream_flush(struct tcp_stream *stream);
 
 /* What is new, one thing a call, in order; false: nothing more. Call it until then. */
-bool tcp_stream_next(struct tcp_stream *stream, struct stream_news *news);
+bool tcp_stream_news(struct tcp_stream *stream, struct stream_news *news);
+static inline bool
+tcp_stream_next(struct tcp_stream *stream, struct stream_news *news)
+{
+	/* Of most ACKs there is nothing to tell. */
+	return stream->pending && tcp_stream_news(stream, news);
+}
 
 #endif

@@ -94,7 +94,7 @@ smtp_dialogue_drop_finished(struct smtp_dialogue *d)
 	while ((e = smtp_queue_nth(&d->queue, 0)) != NULL && e->client_is_owed == 0 && e->server_owes == 0 &&
 	    !e->chunk_open)
 		leave(d);
-	if (e == NULL)
+	if (e == NULL || !d->lmtp)
 		return;
 	/* Whoever looks at an exchange sees its counts as soon as they can be known. */
 	smtp_exchange_first_owed(d, SMTP_CLIENT);

@@ -18,14 +18,6 @@ smtp_queue_clear(struct smtp_queue *q)
 	smtp_queue_init(q);
 }
 
-static struct smtp_exchange *
-slot(const struct smtp_queue *q, uint32_t n)
-{
-	const struct smtp_exchange *ring = q->grown != NULL ? q->grown : q->in_place;
-
-	return (struct smtp_exchange *)&ring[(q->head + n) & (q->size - 1)];
-}
-
 static bool
 grow(struct smtp_queue *q)
 {
@@ -34,7 +26,7 @@ grow(struct smtp_queue *q)
 	if (wider == NULL)
 		return false;
 	for (uint32_t i = 0; i < q->count; i++)
-		wider[i] = *slot(q, i);
+		wider[i] = *smtp_queue_slot(q, i);
 	free(q->grown);
 	q->grown = wider;
 	q->size *= 2;
@@ -49,7 +41,7 @@ smtp_queue_push(struct smtp_queue *q)
 
 	if (q->count == q->size && !grow(q))
 		return NULL;
-	e = slot(q, q->count++);
+	e = smtp_queue_slot(q, q->count++);
 	memset(e, 0, sizeof *e);
 	e->serial = ++q->last_serial;
 	return e;
@@ -67,20 +59,4 @@ smtp_queue_pop(struct smtp_queue *q)
 		q->size = SMTP_QUEUE_INLINE;
 		q->head = 0;
 	}
-}
-
-struct smtp_exchange *
-smtp_queue_nth(const struct smtp_queue *q, uint32_t n)
-{
-	return n < q->count ? slot(q, n) : NULL;
-}
-
-struct smtp_exchange *
-smtp_queue_find(const struct smtp_queue *q, uint64_t serial)
-{
-	uint64_t first = q->last_serial - q->count + 1;
-
-	if (serial < first || serial > q->last_serial)
-		return NULL;
-	return slot(q, (uint32_t)(serial - first));
 }

@@ -54,8 +54,28 @@ void smtp_queue_clear(struct smtp_queue *q);    /* frees what it grew to */
 struct smtp_exchange *smtp_queue_push(struct smtp_queue *q);
 void smtp_queue_pop(struct smtp_queue *q);      /* the head leaves */
 
+static inline struct smtp_exchange *
+smtp_queue_slot(const struct smtp_queue *q, uint32_t n)
+{
+	const struct smtp_exchange *ring = q->grown != NULL ? q->grown : q->in_place;
+
+	return (struct smtp_exchange *)&ring[(q->head + n) & (q->size - 1)];
+}
+
 /* The nth from the head; NULL: there are not so many. Valid until the next push or pop. */
-struct smtp_exchange *smtp_queue_nth(const struct smtp_queue *q, uint32_t n);
-struct smtp_exchange *smtp_queue_find(const struct smtp_queue *q, uint64_t serial);
+static inline struct smtp_exchange *
+smtp_queue_nth(const struct smtp_queue *q, uint32_t n)
+{
+	return n < q->count ? smtp_queue_slot(q, n) : NULL;
+}
+
+/* Inline with what is around it: every unit asks some ten times who is whose. */
+static inline struct smtp_exchange *
+smtp_queue_find(const struct smtp_queue *q, uint64_t serial)
+{
+	uint64_t n = serial - (q->last_serial - q->count + 1);
+
+	return n < q->count ? smtp_queue_slot(q, (uint32_t)n) : NULL;
+}
 
 #endif

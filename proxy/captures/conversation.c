@@ -280,15 +280,9 @@ conversation_news(struct conversation *c, unsigned end, const struct stream_news
 }
 
 static struct view
-end_text(const struct conversation *c, unsigned end, char *text, size_t size)
+end_text(const struct conversation *c, unsigned end, char text[NET_END_TEXT])
 {
-	char address[NET_ADDRESS_TEXT];
-	bool six = c->ends.address[end].family == 6;
-	int len;
-
-	net_address_text(&c->ends.address[end], address);
-	len = snprintf(text, size, six ? "[%s]:%u" : "%s:%u", address, c->ends.port[end]);
-	return (struct view){text, (size_t)len};
+	return (struct view){text, net_end_text(&c->ends.address[end], c->ends.port[end], text)};
 }
 
 #define PREFACE_TEXT 160
@@ -297,7 +291,7 @@ end_text(const struct conversation *c, unsigned end, char *text, size_t size)
 static struct view
 preface_text(const struct preface *preface, char text[PREFACE_TEXT])
 {
-	char address[NET_ADDRESS_TEXT];
+	char client[NET_END_TEXT];
 	size_t len = 0;
 
 	if (preface->count == 0)
@@ -306,9 +300,8 @@ preface_text(const struct preface *preface, char text[PREFACE_TEXT])
 		len += (size_t)snprintf(text + len, PREFACE_TEXT - len, "%s%s", i > 0 ? ", " : "",
 		    preface_name(preface->kinds[i]));
 	if (preface->has_client) {
-		net_address_text(&preface->client, address);
-		len += (size_t)snprintf(text + len, PREFACE_TEXT - len, preface->client.family == 6 ? " for [%s]:%u"
-		    : " for %s:%u", address, preface->client_port);
+		net_end_text(&preface->client, preface->client_port, client);
+		len += (size_t)snprintf(text + len, PREFACE_TEXT - len, " for %s", client);
 	}
 	return (struct view){text, len};
 }
@@ -336,12 +329,12 @@ end_address(const struct conversation *c, unsigned end, union end_address *addre
 void
 conversation_begin_session(struct conversation *c, const struct preface *preface, uint64_t time_us)
 {
-	char client[64], server[64], before[PREFACE_TEXT];
+	char client[NET_END_TEXT], server[NET_END_TEXT], before[PREFACE_TEXT];
 	union end_address address[2];
 	struct session_ends ends = {.client = &address[0].any, .server_address = &address[1].any,
 	    .unheard = {[SMTP_CLIENT] = !c->heard[c->client], [SMTP_SERVER] = !c->heard[!c->client]},
-	    .client_text = end_text(c, c->client, client, sizeof client),
-	    .server = end_text(c, !c->client, server, sizeof server), .listener = VIEW(""),
+	    .client_text = end_text(c, c->client, client),
+	    .server = end_text(c, !c->client, server), .listener = VIEW(""),
 	    .capture = view_of(c->run->capture), .preface = preface_text(preface, before),
 	    .established_us = preface->count == 0 ? c->ends.established_us : 0};
 
@@ -372,9 +365,21 @@ news_of(struct conversation *c, unsigned end, uint64_t time_us)
 	}
 }
 
+/* An ACK alone, of what is known already: every second packet is one. */
+static bool
+says_nothing(const struct conversation *c, unsigned end, const struct tcp_segment *segment)
+{
+	const struct tcp_stream *from = &c->stream[end], *to = &c->stream[!end];
+
+	return segment->flags == TCP_ACK && segment->data_len == 0 && c->heard[end] && from->begun && to->begun &&
+	    segment->seq == from->next && segment->ack == to->next && !from->pending && !to->pending;
+}
+
 bool
 conversation_segment(struct conversation *c, unsigned end, const struct tcp_segment *segment, uint64_t time_us)
 {
+	if (says_nothing(c, end, segment))
+		return true;
 	if (!c->heard[end] && c->session != NULL)
 		session_heard(c->session, end == c->client ? SMTP_CLIENT : SMTP_SERVER, time_us);
 	c->heard[end] = true;

@@ -6,6 +6,7 @@
 
 #define FLOWS_MAX       (1u << 18)              /* connections at once; then the longest silent one goes */
 #define SILENCE_US      (3600ull * 1000000)     /* RFC 5321 4.5.3.2 lets nobody wait longer */
+#define LISTED_US       1000000                 /* so exact is the order by last packets: every packet touches three else */
 #define INDEX_START     1024u
 #define TCP_PROTOCOL    6
 #define NEAR            (16 << 20)              /* octets that a capture may lack between two files of it */
@@ -20,7 +21,7 @@ struct flow {
 	uint32_t             slot;              /* in the index */
 	struct conversation *talk;              /* NULL: no data yet, or over */
 	struct flow         *newer, *older;     /* by their last packets */
-	uint64_t             last_us;
+	uint64_t             last_us, listed_us;        /* listed: when it became the newest */
 	uint32_t             syn[2];            /* sequence numbers of the SYNs, by end */
 	uint32_t             first_ack[2];      /* where a SYN was seen, in front of all data */
 	uint32_t             next[2];           /* sequence numbers behind the last packet, where sent */
@@ -49,16 +50,35 @@ flows_new(struct capture_run *run)
 	return flows;
 }
 
-/* FNV-1a by words of 32 bits, with a last mix: ends have been put in order before. */
-static uint32_t
+#define KEY_WORDS (sizeof(struct flow_key) / sizeof(uint64_t))
+
+_Static_assert(sizeof(struct flow_key) == 5 * sizeof(uint64_t), "hashed and compared by words");
+
+/* Products that do not wait for each other, and a last mix: ends have been put in order before. */
+static inline uint32_t
 hash_of(const struct flow_key *key)
 {
-	uint32_t words[sizeof *key / 4], hash = 2166136261u;
+	static const uint64_t odd[KEY_WORDS] = {UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xc2b2ae3d27d4eb4f),
+	    UINT64_C(0x165667b19e3779f9), UINT64_C(0xff51afd7ed558ccd), UINT64_C(0xc4ceb9fe1a85ec53)};
+	uint64_t words[KEY_WORDS], hash = 0;
 
 	memcpy(words, key, sizeof words);
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		hash = (hash ^ words[i]) * 16777619u;
-	return hash ^ hash >> 15;
+	for (size_t i = 0; i < KEY_WORDS; i++)
+		hash ^= (words[i] ^ words[i] >> 32) * odd[i];
+	hash = (hash ^ hash >> 32) * odd[0];
+	return (uint32_t)(hash >> 32);
+}
+
+static inline bool
+same_key(const struct flow_key *a, const struct flow_key *b)
+{
+	uint64_t one[KEY_WORDS], other[KEY_WORDS], differ = 0;
+
+	memcpy(one, a, sizeof one);
+	memcpy(other, b, sizeof other);
+	for (size_t i = 0; i < KEY_WORDS; i++)
+		differ |= one[i] ^ other[i];
+	return differ == 0;
 }
 
 static void
@@ -175,7 +195,7 @@ find(const struct flows *flows, const struct flow_key *key, uint32_t hash)
 	struct flow *flow;
 
 	while ((flow = flows->index[slot]) != NULL) {
-		if (flow->hash == hash && memcmp(&flow->key, key, sizeof *key) == 0)
+		if (flow->hash == hash && same_key(&flow->key, key))
 			return flow;
 		slot = (slot + 1) & (flows->size - 1);
 	}
@@ -293,9 +313,12 @@ flow_of(struct flows *flows, const struct flow_key *key, unsigned end, const str
 		flow = flow_new(flows, key, hash);
 	else if (is_reused(flow, end, segment) || (flow->file != flows->file && !goes_on(flow, end, segment)))
 		begin_again(flow);
-	if (flows->newest != flow) {
-		unlink_flow(flows, flow);
-		link_newest(flows, flow);
+	if (time_us - flow->listed_us >= LISTED_US) {
+		if (flows->newest != flow) {
+			unlink_flow(flows, flow);
+			link_newest(flows, flow);
+		}
+		flow->listed_us = time_us;
 	}
 	flow->last_us = time_us;
 	flow->file = flows->file;

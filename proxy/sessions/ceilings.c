@@ -20,13 +20,14 @@ ceilings_give_up(struct session *s, enum smtp_side from, size_t kept)
 {
 	const char *reason = NULL;
 
+	if (from == SMTP_SERVER ? s->first_reply || s->not_replies < NOT_SMTP_LINES : kept == 0)
+		return false;
 	/* Once is enough. */
 	if (!owes_nobody(s) || smtp_dialogue_place(&s->dialogue, from, NULL) == SMTP_OPAQUE)
 		return false;
-	if (from == SMTP_SERVER && !s->first_reply && s->not_replies >= NOT_SMTP_LINES)
+	if (from == SMTP_SERVER)
 		reason = "the server does not speak SMTP";
-	else if (from == SMTP_CLIENT && kept > 0 &&
-	    smtp_dialogue_place(&s->dialogue, SMTP_CLIENT, NULL) == SMTP_FULL)
+	else if (smtp_dialogue_place(&s->dialogue, SMTP_CLIENT, NULL) == SMTP_FULL)
 		reason = "too many commands are unanswered";
 	if (reason == NULL)
 		return false;

@@ -194,7 +194,7 @@ command_arrives(struct session *s, struct passage *p)
 	if (c->verb == SMTP_EHLO || c->verb == SMTP_HELO || c->verb == SMTP_LHLO)
 		s->helo = session_keep_text(s->helo, c->argument);
 	/* Beyond the ceiling nothing is held, so there is nothing to judge. */
-	if (p->unit.marks & SMTP_MARK_CUT)
+	if ((p->unit.marks & SMTP_MARK_CUT) || !session_has_rules(s))
 		return;
 	facts_fill(s, &facts, RULES_AT_COMMAND);
 	facts_of_command(s, &facts, c, p->note);
@@ -289,7 +289,7 @@ command_settles(struct session *s, struct passage *p)
 		if (!e->forwarded)
 			s->unplain++;
 		if (reply.at != NULL)
-			note_forge(note, reply, p->reply != NULL ? p->reply->code : 0, origin);
+			note_forge(s, note, reply, p->reply != NULL ? p->reply->code : 0, origin);
 	}
 	/* What a rule sends again is a command of the rule's: its reply is not the client's. */
 	if (fate.forwarded && !p->truncated)
@@ -320,5 +320,5 @@ auth_line_settles(struct session *s, struct passage *p)
 	smtp_dialogue_settle(&s->dialogue, SMTP_CLIENT, &fate);
 	/* A rule said 334 where the server did not: nobody else can answer. */
 	if (e != NULL && !fate.forwarded && e->note != NULL)
-		note_forge(e->note, VIEW("454 4.7.0 Temporary authentication failure\r\n"), 454, ORIGIN_PROXY);
+		note_forge(s, e->note, VIEW("454 4.7.0 Temporary authentication failure\r\n"), 454, ORIGIN_PROXY);
 }

@@ -268,11 +268,11 @@ content_end_settles(struct session *s, struct passage *p)
 	if (p->reply != NULL)
 		parted_by(s->content, p);
 	if (p->reply != NULL && e != NULL && !answered)
-		note_forge(note, p->reply->octets, p->reply->code, ORIGIN_RULE);
+		note_forge(s, note, p->reply->octets, p->reply->code, ORIGIN_RULE);
 	else if (too_large && !ended && !answered && e != NULL)
-		note_forge(note, SIZE_REPLY, 552, ORIGIN_PROXY);
+		note_forge(s, note, SIZE_REPLY, 552, ORIGIN_PROXY);
 	else if (!fate.forwarded && !ended && !answered && e != NULL)
-		note_forge(note, VIEW("451 4.3.0 The content was not passed on\r\n"), 451, ORIGIN_PROXY);
+		note_forge(s, note, VIEW("451 4.3.0 The content was not passed on\r\n"), 451, ORIGIN_PROXY);
 	if (!fate.forwarded && s->content_way != CONTENT_SWALLOWED)
 		verdicts_content_end_answered(s, by_count);
 	content_ends(s);

@@ -247,6 +247,8 @@ header_text(struct session *s, const struct transaction *t, struct view name)
 
 	if (!header_find((struct view){t->header, t->header_len}, name, &value))
 		return VIEW_NONE;
+	if (header_is_plain(value))
+		return value;
 	/* An encoded octet becomes four of UTF-8 at most. */
 	size = 4 * value.len + 1;
 	out = arena_take(s->config->arena, size);

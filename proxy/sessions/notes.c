@@ -27,9 +27,10 @@ note_new(struct session *s)
 }
 
 void
-note_forge(struct note *note, struct view octets, uint16_t code, enum event_origin origin)
+note_forge(struct session *s, struct note *note, struct view octets, uint16_t code, enum event_origin origin)
 {
-	free(note->forged);
+	note_forget_forged(s, note);
+	s->forged++;
 	note->forged = malloc(octets.len + 1);
 	if (note->forged == NULL)
 		abort();
@@ -40,8 +41,11 @@ note_forge(struct note *note, struct view octets, uint16_t code, enum event_orig
 }
 
 void
-note_forget_forged(struct note *note)
+note_forget_forged(struct session *s, struct note *note)
 {
+	if (note->forged == NULL)
+		return;
+	s->forged--;
 	free(note->forged);
 	note->forged = NULL;
 }
@@ -69,7 +73,7 @@ note_free(struct session *s, struct note *note, bool refused)
 	transaction_unref(s, note->transaction);
 	transaction_unref(s, note->previous);
 	free(note->line);
-	free(note->forged);
+	note_forget_forged(s, note);
 	free(note->verb_name);
 	if (s->free_count >= NOTES_KEPT) {
 		free(note);

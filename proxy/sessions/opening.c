@@ -61,6 +61,7 @@ session_new(const struct session_config *config, uint64_t number, const struct s
 	s->dialogue.leaves = note_leaves;
 	s->dialogue.owner = s;
 	s->securing = securing_new(ends);
+	s->has_rules = ruleset_count(config->rules) > 0;
 	rules_run_init(&s->rules, config->rules, config->rules_state, number);
 	event_open(s, ends->capture, ends->preface);
 	wire_opened(s, ends);
@@ -155,12 +156,12 @@ session_unreachable(struct session *s, struct view reason, uint64_t time_us, str
 	s->server = SERVER_UNREACHABLE;
 	smtp_dialogue_server_gone(&s->dialogue);
 	note = note_new(s);
-	note_forge(note, reply, 421, ORIGIN_PROXY);
+	note_forge(s, note, reply, 421, ORIGIN_PROXY);
 	e = smtp_dialogue_turn(&s->dialogue);
 	if (e != NULL && e->note == NULL)
 		e->note = note;
 	else if (e != NULL && ((struct note *)e->note)->forged == NULL) {
-		note_forge(e->note, reply, 421, ORIGIN_PROXY);
+		note_forge(s, e->note, reply, 421, ORIGIN_PROXY);
 		note_free(s, note, false);
 	} else if (smtp_dialogue_aside(&s->dialogue, note) != NULL)
 		s->unplain++;

@@ -52,7 +52,7 @@ reply_arrives(struct session *s, struct passage *p)
 		finding_count(s, p, FINDING_RSP_MISSING);
 	if (e != NULL && e->kind == SMTP_CONTENT_DONE && s->dialogue.lmtp)
 		verdicts_lmtp_missing(s, e);
-	if (p->unit.marks & SMTP_MARK_CUT)
+	if ((p->unit.marks & SMTP_MARK_CUT) || !session_has_rules(s))
 		return;
 	facts_fill(s, &facts, RULES_AT_REPLY);
 	facts_of_reply(s, &facts, reply, e, reply_latency(s, p));

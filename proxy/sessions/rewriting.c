@@ -369,7 +369,7 @@ rewriting_chunk_answered(struct session *s, const struct smtp_reply *reply)
 	if (e == NULL)
 		return;
 	s->unplain++;
-	note_forge(e->note, reply->wire, reply->code, ORIGIN_PROXY);
+	note_forge(s, e->note, reply->wire, reply->code, ORIGIN_PROXY);
 	s->content_way = CONTENT_SWALLOWED;
 	s->from[SMTP_CLIENT].blocked = true;    /* its end may be next, of no octets */
 	rewriting_forgets_command(s, s->content);

@@ -134,6 +134,7 @@ struct session {
 	const char           *end_how;          /* close event; NULL: nothing has ended it yet */
 	char                 *end_reason;       /* owned */
 	unsigned              unplain;          /* entries of the queue that are not the peers' own */
+	unsigned              forged;           /* notes that have something forged */
 	unsigned              free_count;
 	uint8_t               end_by;           /* enum event_side */
 	uint8_t               server;           /* enum server_leg */
@@ -142,6 +143,7 @@ struct session {
 	bool                  starttls_told;    /* the client was told 220 to STARTTLS */
 	bool                  unheard;          /* nobody takes the TLS that it begins: it is thrown away */
 	bool                  rsp_inject_told;
+	bool                  has_rules;        /* at all */
 	bool                  greeted, tls, closing, forced, over, first_reply;
 	uint16_t              waited;           /* the client's octets came while they could not be judged yet: SMTP_MARK_ */
 	bool                  secret_rest;      /* wire.c: the rest of the client's cut line is secret */
@@ -165,6 +167,12 @@ void session_closing(struct session *s);
 /* Frees old, returns a copy of text with a NUL behind it, owned by the caller. */
 char *session_keep_text(char *old, struct view text);
 bool session_judge(struct session *s, struct passage *p, const struct rules_facts *facts, struct view unit);
+/* Whether a rule may have something to say: else nothing need be made ready for it. */
+static inline bool
+session_has_rules(const struct session *s)
+{
+	return s->has_rules && !s->rules.passed;
+}
 
 /* opening.c: rules at `connect` have been asked; what they say is carried out */
 void opening_goes_on(struct session *s, struct passage *p);
@@ -180,8 +188,8 @@ void direction_ends(struct session *s, enum smtp_side from);
 struct note *note_new(struct session *s);
 void note_free(struct session *s, struct note *note, bool refused);
 void note_leaves(void *session, struct smtp_exchange *e);
-void note_forge(struct note *note, struct view octets, uint16_t code, enum event_origin origin);
-void note_forget_forged(struct note *note);
+void note_forge(struct session *s, struct note *note, struct view octets, uint16_t code, enum event_origin origin);
+void note_forget_forged(struct session *s, struct note *note);
 
 /* session.c */
 void spent_free(struct session *s);

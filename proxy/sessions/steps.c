@@ -22,7 +22,7 @@ inject_client(struct session *s, enum smtp_side from, struct view octets)
 		return;
 	}
 	note = note_new(s);
-	note_forge(note, octets, 0, ORIGIN_RULE);
+	note_forge(s, note, octets, 0, ORIGIN_RULE);
 	e = smtp_dialogue_aside(&s->dialogue, note);
 	if (e != NULL)
 		s->unplain++;

@@ -291,6 +291,8 @@ forged_go_out(struct session *s)
 {
 	struct smtp_exchange *e;
 
+	if (s->forged == 0 && !s->dialogue.lmtp)
+		return;
 	while (!s->over && !(securing_holds_replies(s) && !s->forced) &&
 	    (e = smtp_dialogue_turn(&s->dialogue)) != NULL) {
 		struct note *note = e->note;
@@ -306,7 +308,7 @@ forged_go_out(struct session *s)
 		}
 		octets = arena_copy(s->config->arena, (struct view){note->forged, note->forged_len});
 		if (e->client_is_owed == 1)
-			note_forget_forged(note);
+			note_forget_forged(s, note);
 		if (e->kind == SMTP_ASIDE) {
 			event_injected_reply(s, octets);
 			put_octets(s, SMTP_CLIENT, octets);

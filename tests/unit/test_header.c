@@ -109,6 +109,7 @@ START_TEST(a_value)
 	char out[256];
 	size_t len = header_decode(value, out, sizeof(out));
 
+	ck_assert(!header_is_plain(value) || view_equal(value, decoded));
 	ck_assert_msg(view_equal((struct view){out, len}, decoded), "%s: %.*s", values[_i].sent, (int)len, out);
 	/* What does not fit is left out, but no character is cut. */
 	for (size_t size = 0; size < len; size++) {
@@ -148,6 +149,8 @@ START_TEST(any_octets_and_not_one_too_far)
 		}
 		v = (struct view){memcpy(pages + page - len, text, len), len};
 		ck_assert_uint_le(header_decode(v, out, sizeof(out)), sizeof(out));
+		if (header_is_plain(v) && len <= sizeof(out))
+			ck_assert(view_equal(v, (struct view){out, header_decode(v, out, sizeof(out))}));
 		header_find(v, VIEW("Subject"), &value);
 	}
 	munmap(pages, 2 * page);
