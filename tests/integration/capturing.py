@@ -157,17 +157,19 @@ def _on_the_clients_leg(event):
     if event["event"] == "command":
         return event["origin"] == "client"
     # What a rule made raises no findings, and the server's own reply raises them although it was changed.
-    # Whether the client had a forged reply when it sent more cannot be known.
-    return event["event"] != "finding" or (event["side"] == "client" and not event["id"].startswith("pipe."))
+    # Whether the client had a forged reply when it sent more cannot be known; a line is cut for the rules' sake.
+    return event["event"] != "finding" or (event["side"] == "client" and not event["id"].startswith("pipe.") and
+                                           event["id"] != "line.cut")
 
 
 def _hidden(live):
-    """What the client's leg cannot tell as the proxy does, by type."""
+    """What the client's leg cannot tell as the proxy does: by type, fields, or None: all of it."""
     hidden = {"command": ("pipelined",)}
     if any(event["event"] == "close" and event["by"] == "proxy" for event in live):
         # It shows a server that ends the session, in the place of a reply that is owed, and what is said behind that.
         hidden["close"] = ("by", "how", "reason", "commands", "octets")
         hidden["reply"] = ("to",)
+        hidden["tls"] = None
         if any(event["event"] == "message" and not event["complete"] for event in live):
             # Ended inside it by a rule, which lets none of it go on: how much more the client had sent.
             hidden["message"] = ("octets", "lines", "header", "complete")
@@ -179,6 +181,8 @@ def _hidden(live):
 def _by_type(events, hidden):
     types = {}
     for event in _all_seen(filter(_on_the_clients_leg, events)):
+        if hidden.get(event["event"], ()) is None:
+            continue
         kept = {name: value for name, value in event.items() if name not in hidden.get(event["event"], ())}
         types.setdefault(event["event"], []).append(kept)
     return types
