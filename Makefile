@@ -83,6 +83,10 @@ test:
 bench: all $(BENCHES)
 	@SMTPSCOPE=$(BUILD)/smtpscope BUILD=$(BUILD) python3 tests/bench/bench.py $(BENCH)
 
+bench-faults: all $(BENCHES)
+	@SMTPSCOPE=$(BUILD)/smtpscope python3 tests/bench/timing.py
+	@SMTPSCOPE=$(BUILD)/smtpscope BUILD=$(BUILD) python3 tests/bench/rules.py
+
 lint:
 	@.ci/packages lint
 	@$(MAKE) --no-print-directory -j$(JOBS) -s all
@@ -122,11 +126,12 @@ help:
 	@echo 'make units       the unit tests alone'
 	@echo 'make lint        cppcheck, shellcheck, mandoc, and the rules of this house'
 	@echo 'make bench       what it costs, beside a relay that decodes nothing and installed peers'
+	@echo 'make bench-faults  how exact faults of time are; what rules cost that do not match'
 	@echo 'make install     PREFIX=/usr/local DESTDIR='
 	@echo 'make clean'
 	@echo 'With SANITIZE=address,undefined, CC=clang BUILD=build-clang, CFLAGS=, JOBS= as you like.'
 	@echo 'demo, test, test-all and lint install what they need on Debian, if they may.'
 
-.PHONY: all ALWAYS libraries units programs demo test bench test-all lint install clean help
+.PHONY: all ALWAYS libraries units programs demo test bench bench-faults test-all lint install clean help
 .PRECIOUS: $(BUILD)/%.o
 -include $(shell find $(BUILD)/decoders $(BUILD)/proxy $(BUILD)/tests -name '*.d' 2>/dev/null)

@@ -10,6 +10,7 @@
 #include "proxy/relay/pacer.h"
 
 #define GROUP_US UINT64_C(10000)
+#define LINE_LEAST 16384u
 #define LATE_US  UINT64_C(100000)       /* later than this was no timer: the socket was full */
 
 void
@@ -28,6 +29,9 @@ group_size(const struct pace *pace, size_t in_line)
 		return pace->octets < SIZE_MAX ? (size_t)pace->octets : SIZE_MAX;
 	if (size == 0)
 		size = 1;
+	/* A fast line does not take all that is there: it would stand idle until more is read. */
+	if (in_line >= LINE_LEAST && size > in_line / 2)
+		size = in_line / 2;
 	return size < in_line ? (size_t)size : in_line;
 }
 

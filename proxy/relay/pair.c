@@ -390,7 +390,7 @@ pair_settle(struct pair *pair, uint64_t now_us)
 	}
 	watch(pair, SMTP_CLIENT, now_us);
 	watch(pair, SMTP_SERVER, now_us);
-	pair_timer_arm(pair, now_us);
+	pair_timer_arm(pair);
 }
 
 void

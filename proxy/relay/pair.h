@@ -22,6 +22,9 @@ void pairs_glance(const struct worker *worker, void (*told)(void *to, const stru
 /* Ends one session now, as pairs_stop does. False: it is not one of the worker's. */
 bool pairs_stop_one(struct worker *worker, uint64_t session, const char *reason);
 
+/* The alarm of one of the worker's sessions rings. */
+void pair_is_woken(struct alarm *alarm);
+
 /* Ends all sessions of the worker now: what their sockets take at once goes out, nothing else. */
 void pairs_stop(struct worker *worker, const char *reason);
 

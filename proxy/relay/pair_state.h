@@ -25,13 +25,12 @@ struct pair {
 	struct rulebook  *rulebook;     /* the session's */
 	struct dial      *dial;         /* the server, while it is being connected to */
 	struct pair      *next, **at;   /* in the worker's list */
-	uint64_t          armed_us;     /* when the timer is due; 0: it is not set */
+	struct alarm      alarm;        /* not set: an idle session needs none */
 	uint64_t          active_us;    /* when an octet last came or went */
 	uint64_t          reset_by_us[2];       /* a reset handed on to that leg goes by then; 0: none */
 	uint64_t          reset_look_us[2];     /* when to look again whether it may go; 0: not yet */
 	uint64_t          lost_by_us[2];        /* a lost leg is read until then, not longer; 0: it is not lost */
 	struct leg        leg[2];       /* by enum smtp_side */
-	struct loop_event *timer;       /* owned; NULL: an idle session needs none */
 	unsigned          resumes[2];   /* due: session_resume, by the side whose octets waited */
 	bool              feed_due[2];  /* due: that side's kept octets, even none */
 	bool              dial_due;
@@ -91,8 +90,8 @@ void pair_free(struct pair *pair);
 
 /* pair_timer.c */
 
-/* Sets the timer for what comes first; never moves it back: it is asked again when it goes off. */
-void pair_timer_arm(struct pair *pair, uint64_t now_us);
+/* Sets the alarm for what comes first; never moves it back: it is asked again when it goes off. */
+void pair_timer_arm(struct pair *pair);
 void pair_timer_free(struct pair *pair);
 
 #endif

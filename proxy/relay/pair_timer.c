@@ -2,7 +2,7 @@
 /* A pair's one timer: when it must be woken although nothing comes, and what is due then. */
 #include "proxy/relay/pair_state.h"
 
-#include <stdlib.h>
+#include <stddef.h>
 
 #include "proxy/relay/leg_tls.h"
 
@@ -45,14 +45,25 @@ wake_at(const struct pair *pair)
 	return at;
 }
 
+static size_t
+unsent_octets(const struct pair *pair)
+{
+	return pair->leg[SMTP_CLIENT].outlet.size + pair->leg[SMTP_SERVER].outlet.size;
+}
+
 static void
 wake(struct pair *pair, uint64_t now_us)
 {
 	const struct worker *worker = pair->worker;
 	struct plan plan;
 
+	size_t unsent = unsent_octets(pair);
+
 	pair_flush(pair, SMTP_CLIENT, now_us);
 	pair_flush(pair, SMTP_SERVER, now_us);
+	/* Who is slowed down is not idle. */
+	if (unsent_octets(pair) != unsent)
+		pair->active_us = now_us;
 	if (pair->dial != NULL)
 		dial_wake(pair->dial);
 	if (pair->session != NULL)
@@ -70,15 +81,12 @@ wake(struct pair *pair, uint64_t now_us)
 	}
 }
 
-static void
-timer_is_due(evutil_socket_t fd, short what, void *to)
+void
+pair_is_woken(struct alarm *alarm)
 {
-	struct pair *pair = to;
+	struct pair *pair = (struct pair *)((char *)alarm - offsetof(struct pair, alarm));
 	uint64_t now_us = worker_now(pair->worker);
 
-	(void)fd;
-	(void)what;
-	pair_timer_free(pair);
 	pair->settling = true;          /* what dialling comes to is settled below */
 	wake(pair, now_us);
 	pair->settling = false;
@@ -86,27 +94,16 @@ timer_is_due(evutil_socket_t fd, short what, void *to)
 }
 
 void
-pair_timer_arm(struct pair *pair, uint64_t now_us)
+pair_timer_arm(struct pair *pair)
 {
-	uint64_t at = wake_at(pair), wait;
-	struct timeval tv;
+	uint64_t at_us = wake_at(pair);
 
-	if (at == 0 || (pair->armed_us != 0 && pair->armed_us <= at))
-		return;
-	if (pair->timer == NULL)
-		pair->timer = evtimer_new(pair->worker->base, timer_is_due, pair);
-	wait = at > now_us ? at - now_us : 0;
-	tv = (struct timeval){.tv_sec = (time_t)(wait / 1000000), .tv_usec = (suseconds_t)(wait % 1000000)};
-	if (pair->timer == NULL || evtimer_add(pair->timer, &tv) != 0)
-		abort();
-	pair->armed_us = at;
+	if (at_us != 0 && (pair->alarm.at_us == 0 || at_us < pair->alarm.at_us))
+		alarms_set(&pair->worker->alarms, &pair->alarm, at_us);
 }
 
 void
 pair_timer_free(struct pair *pair)
 {
-	if (pair->timer != NULL)
-		event_free(pair->timer);
-	pair->timer = NULL;
-	pair->armed_us = 0;
+	alarms_unset(&pair->worker->alarms, &pair->alarm);
 }

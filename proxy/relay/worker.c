@@ -2,6 +2,8 @@
 /* What all sessions of one loop share: the loop, its clock, its scratch buffer, the rules in force. */
 #include "proxy/relay/worker.h"
 
+#include "proxy/relay/pair.h"
+
 #include <stdlib.h>
 #include <time.h>
 
@@ -17,13 +19,13 @@ clock_read(clockid_t clock)
 bool
 worker_init(struct worker *worker)
 {
-	*worker = (struct worker){0};
+	*worker = (struct worker){.alarms = {.fd = -1}};
 	worker->base = event_base_new();
 	if (worker->base == NULL)
 		return false;
 	arena_init(&worker->arena);
 	worker->clock_us = clock_read(CLOCK_REALTIME) - clock_read(CLOCK_MONOTONIC);
-	return true;
+	return alarms_init(&worker->alarms, worker->base, worker->clock_us, pair_is_woken);
 }
 
 void
@@ -33,6 +35,7 @@ worker_clear(struct worker *worker)
 		rulebook_release(worker->rulebook);
 	free(worker->scratch);
 	arena_clear(&worker->arena);
+	alarms_clear(&worker->alarms);
 	if (worker->base != NULL)
 		event_base_free(worker->base);
 }

@@ -9,6 +9,7 @@
 #include "proxy/loop.h"
 
 #include "proxy/arena.h"
+#include "proxy/relay/alarms.h"
 #include "proxy/sessions/rulebook.h"
 
 struct pair;
@@ -31,6 +32,7 @@ void worker_tls_agree(const struct worker_tls *tls, enum session_tls way[2], boo
 
 struct worker {
 	struct event_base *base;        /* owned */
+	struct alarms      alarms;      /* of its sessions */
 	char              *scratch;     /* octets being read, with those kept in front of them; owned */
 	size_t             scratch_size;
 	struct arena       arena;       /* of the sessions: session_config.arena points to it */
