@@ -205,6 +205,7 @@ reload(evutil_socket_t number, short what, void *to)
 		fprintf(stderr, "smtpscope: the rules in force stay as they were\n");
 		return;
 	}
+	rulebook_tell_replaced(p->worker.rulebook, fresh, stderr);
 	rulebook_release(p->worker.rulebook);
 	p->worker.rulebook = fresh;
 	if (p->options->quiet == 0)

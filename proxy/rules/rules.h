@@ -218,6 +218,9 @@ struct rules_count {
 };
 void rules_state_count(const struct rules_state *state, size_t rule, struct rules_count *count);
 
+/* Whether the counts of a rule of the earlier state go on in the later one. */
+bool rules_state_goes_on(const struct rules_state *earlier, size_t rule, const struct rules_state *later);
+
 /*
  * Switches a rule while sessions run, from any thread: at once for all of them, those too that
  * began with rules since replaced, and for the rule of that name when rules are loaded again. One that

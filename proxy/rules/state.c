@@ -134,6 +134,15 @@ rules_state_count(const struct rules_state *state, size_t rule, struct rules_cou
 		    (unsigned long long)r->expect_number);
 }
 
+bool
+rules_state_goes_on(const struct rules_state *earlier, size_t rule, const struct rules_state *later)
+{
+	for (size_t i = 0; i < later->rules->count; i++)
+		if (later->rule[i] == earlier->rule[rule])
+			return true;
+	return false;
+}
+
 void
 rules_state_enable(struct rules_state *state, size_t rule, bool enabled)
 {

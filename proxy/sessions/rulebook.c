@@ -48,6 +48,21 @@ rulebook_release(struct rulebook *rulebook)
 }
 
 void
+rulebook_tell_replaced(const struct rulebook *earlier, const struct rulebook *later, FILE *err)
+{
+	for (size_t i = 0; i < ruleset_count(earlier->rules); i++) {
+		struct rules_count count;
+
+		rules_state_count(earlier->state, i, &count);
+		if (count.matched == 0 || rules_state_goes_on(earlier->state, i, later->state))
+			continue;
+		fprintf(err, "%s: rule \"%s\" is %s: it matched %" PRIu64 ", was skipped %" PRIu64 ", acted %" PRIu64 "\n",
+		    count.at, count.rule, ruleset_find(later->rules, view_of(count.rule)) == RULES_NONE_SUCH ? "gone" :
+		    "another one now, and counts anew", count.matched, count.skipped, count.acted);
+	}
+}
+
+void
 rulebook_summarize(const struct rulebook *rulebook, struct event_sink events, uint64_t time_us)
 {
 	for (size_t i = 0; i < ruleset_count(rulebook->rules); i++) {

@@ -29,6 +29,9 @@ struct rulebook *rulebook_load(const struct options_list *files, uint64_t seed,
 struct rulebook *rulebook_use(struct rulebook *rulebook);
 void rulebook_release(struct rulebook *rulebook);
 
+/* Says on err what the rules had come to that the later book does not go on with. */
+void rulebook_tell_replaced(const struct rulebook *earlier, const struct rulebook *later, FILE *err);
+
 /* Puts a rule-summary event for each rule. */
 void rulebook_summarize(const struct rulebook *rulebook, struct event_sink events, uint64_t time_us);
 

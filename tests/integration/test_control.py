@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import stat
@@ -167,6 +168,7 @@ def a_switch_goes_by_the_name():
         proxy.rules.write_text(RULES.replace("Not today", "Perhaps tomorrow"))
         proxy.signal(signal.SIGHUP)
         proxy.stderr.wait(lambda line: "rules reloaded" in line)
+        assert not any("counts anew" in line for line in proxy.stderr.lines), "it had counted nothing"
         new = begin(proxy)
         old.say("MAIL FROM:<ann@example.org>", 250)
         new.say("MAIL FROM:<ann@example.org>", 250)
@@ -174,6 +176,65 @@ def a_switch_goes_by_the_name():
         ctl(proxy.path, "enable", "no mail today")
         assert old.say("MAIL FROM:<ann@example.org>", 450)[1].endswith("Not today")
         assert new.say("MAIL FROM:<ann@example.org>", 450)[1].endswith("Perhaps tomorrow")
+
+
+def what_reloaded_rules_do_not_go_on_with_is_said():
+    with proxy_with() as proxy:
+        client = begin(proxy)
+        client.say("MAIL FROM:<ann@example.org>", 450)
+        ctl(proxy.path, "disable", "no mail today")
+        client.say("MAIL FROM:<ann@example.org>", 250)
+        client.say("DATA", 503)
+        kept = RULES[RULES.index('rule "counted"'):]
+        changed = RULES[:RULES.index('rule "third')].replace("Not today", "No")
+        proxy.rules.write_text(changed + kept)
+        proxy.signal(signal.SIGHUP)
+        proxy.stderr.wait(lambda line: "rules reloaded" in line)
+        proxy.rules.write_text(kept)
+        proxy.signal(signal.SIGHUP)
+        proxy.stderr.wait(lambda line: "rules reloaded: 1" in line)
+        client.close()
+        proxy.stop(0)
+        said = [line.split(": ", 1)[1] for line in proxy.stderr.all() if line.startswith(str(proxy.rules))]
+        assert said == ['rule "no mail today" is another one now, and counts anew: it matched 1, was skipped 0, acted 1'], said
+
+
+def rules_of_standard_input_cannot_be_read_again():
+    with subprocess.Popen([SMTPSCOPE, "proxy", "-l", "127.0.0.1:0", "-r", "-"], stdin=subprocess.PIPE,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as proxy:
+        proxy.stdin.write(RULES)
+        proxy.stdin.close()
+        said = []
+        for wanted, number in (("listening on", signal.SIGHUP), ("stay as they were", signal.SIGTERM)):
+            while not said or wanted not in said[-1]:
+                line = proxy.stderr.readline()
+                assert line, f"no line with {wanted}: {said}"
+                said.append(line)
+            proxy.send_signal(number)
+        proxy.stderr.read()
+        assert proxy.wait(DEADLINE) == 3, said      # "counted" was not met
+        assert "rules from standard input cannot be read again" in said[-2], said
+
+
+def the_end_tells_of_every_rule():
+    with proxy_with() as proxy:
+        client = begin(proxy)
+        client.say("MAIL FROM:<ann@example.org>", 450)
+        client.say("RCPT TO:<bob@example.net>", 503)
+        client.close()
+        proxy.event(event="close")
+        proxy.stop(3)
+        said = proxy.stderr.all()
+        table = said[next(i for i, line in enumerate(said) if line.split()[:1] == ["rules"]):]
+        assert table[0].split() == ["rules", "matched", "skipped", "acted"], said
+        assert re.fullmatch(r" +no mail today +1 +0 +1", table[1]), table
+        assert re.fullmatch(r" +third recipient +1 +1 +0", table[2]), table
+        assert re.fullmatch(r" +counted +0 +0 +0  never reached", table[3]), table
+        assert any('rule "counted": expected at least 1, and it matched 0 times' in line for line in said), said
+        summary = {e["rule"]: (e["matched"], e["skipped"], e["acted"], e["reached"])
+                   for e in proxy.events() if e["event"] == "rule-summary"}
+        assert summary == {"no mail today": (1, 0, 1, True), "third recipient": (1, 1, 0, True),
+                           "counted": (0, 0, 0, False)}, summary
 
 
 def what_is_wrong_is_said():
@@ -244,6 +305,7 @@ def who_asks_badly_harms_nobody():
 
 
 run([disable_acts_on_a_session_that_goes_on, fire_acts_once_whatever_the_dose, fire_acts_on_a_rule_that_is_disabled,
-     rules_are_listed, sessions_are_listed_and_closed, stats_are_counted, a_switch_goes_by_the_name,
+     the_end_tells_of_every_rule, what_reloaded_rules_do_not_go_on_with_is_said,
+     rules_of_standard_input_cannot_be_read_again, rules_are_listed, sessions_are_listed_and_closed, stats_are_counted, a_switch_goes_by_the_name,
      what_is_wrong_is_said, the_socket_is_its_owners_and_goes, a_dead_ones_socket_is_replaced,
      what_is_no_socket_is_left_alone, who_asks_badly_harms_nobody])

@@ -604,14 +604,19 @@ def test_rules_run_dry():
     same(answer.code, 0, f"exit code ({answer.stderr})")
     acted = answer.of("rule", rule="not to bob")
     same([e["dry_run"] for e in acted], [True, True], "rule events")
-    same([(e["rule"], e["acted"]) for e in answer.of("rule-summary")], [("not to bob", 2), ("never", 0)], "the summary")
+    same([(e["rule"], e["acted"], e["reached"]) for e in answer.of("rule-summary")],
+         [("not to bob", 2, True), ("never", 0, False)], "the summary")
+    table = answer.stderr.splitlines()
+    at = next(i for i, line in enumerate(table) if line.split() == ["rules", "matched", "skipped", "acted"])
+    same([line.split() for line in table[at + 1:at + 3]],
+         [["not", "to", "bob", "2", "0", "2"], ["never", "0", "0", "0", "never", "reached"]], "the table")
     same([e for e in answer.events if e["event"] not in ("rule", "rule-summary")], plain.events, "everything else")
 
 
 def test_expectation_that_is_not_met():
     answer = dry_run(3)
     same(answer.code, 3, "exit code")
-    assert "not to bob" in answer.stderr, answer.stderr
+    assert "rule \"not to bob\": expected exactly 3, and it matched 2 times" in answer.stderr, answer.stderr
 
 
 def main():

@@ -591,7 +591,7 @@ def test_reload_keeps_counts():
 
 
 def test_check():
-    with rules(ANSWER % ("first", "", "451 4.3.0") + ANSWER % ("second", "", "451 4.3.0")) as file:
+    with rules(ANSWER % ("first", "limit 1", "451 4.3.0") + ANSWER % ("second", "", "451 4.3.0")) as file:
         equal(run("check", file), (0, f"{file}: 2 rules\n", ""), "check")
         equal(run("check", "-q", file), (0, "", ""), "check -q")
         code, out, err = run("check", "-v", "-r", file)
