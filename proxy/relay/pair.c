@@ -181,6 +181,9 @@ wants_read(const struct pair *pair, enum smtp_side side)
 
 	if (leg->state != LEG_OPEN || leg->eof)
 		return false;
+	/* Its TLS is about to begin, and reads what comes from now on. */
+	if (side == SMTP_SERVER && leg->outlet.secure)
+		return false;
 	if (leg->draining)
 		return true;
 	return !pair->over && pair->reset_by_us[side] == 0 && !pair->leg[smtp_other_side(side)].outlet.full &&

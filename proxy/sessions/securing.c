@@ -94,6 +94,13 @@ securing_blocks(const struct session *s, enum smtp_side from)
 }
 
 bool
+securing_is_early(const struct session *s)
+{
+	/* The start of its own handshake is no talk. */
+	return !s->greeted && s->securing->leg[SMTP_CLIENT] != LEG_BEGINS;
+}
+
+bool
 securing_holds_replies(const struct session *s)
 {
 	return s->securing != NULL && s->securing->leg[SMTP_CLIENT] == LEG_DUE;
@@ -225,7 +232,8 @@ securing_keywords(struct session *s, const struct smtp_exchange *e, struct view 
 	if (answers_itself(t) && !secure)
 		return smtp_keyword_in(smtp_ehlo_keywords(&reply), SMTP_KEYWORD_STARTTLS) ? VIEW_NONE
 		    : rules_offer(s->config->arena, &reply, VIEW("STARTTLS"));
-	if (t->way[SMTP_CLIENT] == SESSION_TLS_STARTTLS && secure == (t->leg[SMTP_SERVER] == LEG_SECURE))
+	if (t->way[SMTP_CLIENT] == SESSION_TLS_STARTTLS && !answers_itself(t) &&
+	    secure == (t->leg[SMTP_SERVER] == LEG_SECURE))
 		return VIEW_NONE;
 	return rules_hide(s->config->arena, &reply, VIEW("STARTTLS"));
 }

@@ -48,6 +48,8 @@ void securing_dials(struct session *s);
 
 /* Whether a side's octets must wait for a handshake. */
 bool securing_blocks(const struct session *s, enum smtp_side from);
+/* Whether the client speaks while it waits for the greeting, which the server's TLS holds up. */
+bool securing_is_early(const struct session *s);
 /* Whether replies to the client must wait until its TLS has begun. */
 bool securing_holds_replies(const struct session *s);
 /* Whether octets of a side may not go on before their unit is whole. */

@@ -250,8 +250,14 @@ next_unit(struct session *s, enum smtp_side from, struct passage *p, struct view
 
 	if (dir->pending != NULL && dir->pending->in_turn)
 		dir->pending->resumed = !verdicts_wait_for(s, &dir->pending->passage);
-	if (dir->held || (dir->pending != NULL && !dir->pending->resumed) || securing_blocks(s, from))
+	if (dir->held || (dir->pending != NULL && !dir->pending->resumed))
 		return false;
+	if (securing_blocks(s, from)) {
+		/* A client that is in TLS waits for a greeting as any other. */
+		if (from == SMTP_CLIENT && s->waited == 0 && rest.len > 0 && securing_is_early(s))
+			s->waited = SMTP_MARK_EARLY;
+		return false;
+	}
 	if (dir->pending != NULL) {
 		passage_restore(s, from, p, rest);
 		return true;
