@@ -359,6 +359,9 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 			note_free(s, p.note, false);
 			if (p.unit.type == SMTP_UNIT_CONTENT && s->content != NULL)
 				transaction_forget_content(s->content);
+			/* What the server has said is known, and that the client never hears it. */
+			if (p.unit.type == SMTP_UNIT_REPLY)
+				client_told(s, p.unit.of, NULL, &p.unit.as.reply);
 			count_unit(s, dir, &p);
 			dir->held = true;
 			break;
