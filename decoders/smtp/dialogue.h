@@ -268,9 +268,12 @@ struct smtp_exchange *smtp_exchange_answered_by(struct smtp_dialogue *d, const s
     uint32_t *missing);
 struct smtp_exchange *smtp_exchange_first_owed(struct smtp_dialogue *d, enum smtp_side column);
 uint32_t *smtp_exchange_owed(struct smtp_exchange *e, enum smtp_side column);      /* replies still owed in one column */
+void smtp_exchange_owes_again(struct smtp_dialogue *d, struct smtp_exchange *e);    /* the server, one reply more */
 void smtp_dialogue_drop_finished(struct smtp_dialogue *d);      /* what is owed nothing leaves the queue's head */
 void smtp_dialogue_chunk_done(struct smtp_dialogue *d, uint64_t time_us);       /* time_us 0: it was not sent */
 bool smtp_line_has_verb(struct view line);
+/* The line that a 334 asked for is missing. Returns its AUTH, which waits for the answer to it. */
+struct smtp_exchange *smtp_exchange_auth_line_lost(struct smtp_dialogue *d);
 /* Behind a gap: whether a line may be of content whose DATA is missing, so that smtp_dialogue_presume is to be asked. */
 bool smtp_line_may_be_content(const struct smtp_dialogue *d, struct view line);
 

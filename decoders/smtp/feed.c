@@ -138,8 +138,13 @@ feed_client_line(struct smtp_dialogue *d, enum smtp_unit_type type, const char *
 	if (type == SMTP_UNIT_COMMAND && smtp_line_may_be_content(d, (struct view){octets, length > 0 ? length : len}))
 		return false;
 	d->command_shown = false;
-	if (d->lost[SMTP_CLIENT] && !smtp_line_has_verb((struct view){octets, length > 0 ? length : len}))
+	if (d->lost[SMTP_CLIENT] && smtp_line_has_verb((struct view){octets, length > 0 ? length : len})) {
+		if (type == SMTP_UNIT_AUTH_LINE)
+			smtp_exchange_auth_line_lost(d);
+		type = SMTP_UNIT_COMMAND;
+	} else if (d->lost[SMTP_CLIENT] && type == SMTP_UNIT_COMMAND) {
 		return feed_lost(stream, octets, length > 0 ? length : len, unit);
+	}
 	d->lost[SMTP_CLIENT] = false;
 	if (length == 0 || length > d->limits.max_line) {
 		unit_begin(stream, type, octets, cut_length(octets, d->limits.max_line), unit);

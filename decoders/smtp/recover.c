@@ -95,6 +95,25 @@ command_in_gap(struct smtp_dialogue *d, enum smtp_verb verb)
 }
 
 struct smtp_exchange *
+smtp_exchange_auth_line_lost(struct smtp_dialogue *d)
+{
+	struct smtp_exchange *e = smtp_queue_find(&d->queue, d->auth);
+
+	d->auth = 0;
+	if (e != NULL)
+		smtp_exchange_owes_again(d, e);
+	return e;
+}
+
+/* A 354 and the content behind it are missing: what DATA cannot be answered with is the content's reply. */
+static bool
+content_in_gap(const struct smtp_dialogue *d, const struct smtp_exchange *first, const struct smtp_reply *reply)
+{
+	return first->kind == SMTP_COMMAND && first->verb == SMTP_DATA && reply->code / 100 == 2 &&
+	    first->serial == d->presume && d->lost[SMTP_CLIENT];
+}
+
+struct smtp_exchange *
 smtp_exchange_answered_by(struct smtp_dialogue *d, const struct smtp_reply *reply, uint32_t *missing)
 {
 	struct smtp_exchange *first = smtp_exchange_first_owed(d, SMTP_SERVER), *e;
@@ -102,6 +121,12 @@ smtp_exchange_answered_by(struct smtp_dialogue *d, const struct smtp_reply *repl
 	uint32_t skipped = 0;
 
 	*missing = 0;
+	if (first == NULL && d->auth != 0 && d->lost[SMTP_CLIENT])
+		first = smtp_exchange_auth_line_lost(d);
+	if (first != NULL && anchor == SMTP_VERB_UNKNOWN && content_in_gap(d, first, reply)) {
+		*missing = 1;
+		return sent_in_gap(d, SMTP_CONTENT_DONE, SMTP_DATA);
+	}
 	if (anchor == SMTP_VERB_UNKNOWN)
 		return first != NULL ? first : content_ended_in_gap(d);
 	if (first != NULL && is_anchored(first, anchor)) {

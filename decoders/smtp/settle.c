@@ -19,14 +19,17 @@ exchange_told(struct smtp_dialogue *d, struct smtp_exchange *e, uint16_t code)
 	case SMTP_DATA:
 		/* 354 is the one in use; clients go by the first digit (RFC 5321 4.2.1). */
 		if (code / 100 == 3) {
+			d->lost[SMTP_CLIENT] = false;   /* it has waited for this */
 			d->in_content = true;
 			d->content_of = 0;
 			smtp_content_begin_data(&d->content);
 		}
 		break;
 	case SMTP_AUTH:
-		if (code == 334)
+		if (code == 334) {
+			d->lost[SMTP_CLIENT] = false;
 			d->auth = e->serial;
+		}
 		break;
 	case SMTP_STARTTLS:
 		if (code == 220)
@@ -248,6 +251,14 @@ content_end_settled(struct smtp_dialogue *d, const struct smtp_fate *fate)
 	return e;
 }
 
+void
+smtp_exchange_owes_again(struct smtp_dialogue *d, struct smtp_exchange *e)
+{
+	e->server_owes++;
+	if (d->first_owed[SMTP_SERVER] > e->serial)
+		d->first_owed[SMTP_SERVER] = e->serial;
+}
+
 static void
 auth_line_settled(struct smtp_dialogue *d, const struct smtp_fate *fate)
 {
@@ -258,10 +269,8 @@ auth_line_settled(struct smtp_dialogue *d, const struct smtp_fate *fate)
 		return;
 	d->undecided = e->serial;
 	if (fate->forwarded) {
-		e->server_owes++;
 		e->sent_us = fate->time_us;
-		if (d->first_owed[SMTP_SERVER] > e->serial)
-			d->first_owed[SMTP_SERVER] = e->serial;
+		smtp_exchange_owes_again(d, e);
 	}
 }
 

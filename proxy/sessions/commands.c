@@ -111,6 +111,13 @@ command_limit(const struct session *s, enum smtp_verb verb)
 	return limit;
 }
 
+/* Whether what is offered is known: in a capture the reply to EHLO may be missing. */
+static bool
+offer_is_known(const struct session *s)
+{
+	return s->offered || (s->gaps == 0 && !s->dialogue.commands_missing);
+}
+
 static void
 command_findings(struct session *s, struct passage *p)
 {
@@ -120,7 +127,8 @@ command_findings(struct session *s, struct passage *p)
 	/* Once is enough: what follows in the same breath is early for the same reason. */
 	if ((marks & SMTP_MARK_EARLY) && (s->findings == NULL || s->findings[FINDING_PIPE_EARLY_TALK] == 0))
 		finding_count(s, p, FINDING_PIPE_EARLY_TALK);
-	if ((marks & SMTP_MARK_PIPELINED) && !smtp_keyword_in(s->keywords[SMTP_CLIENT], SMTP_KEYWORD_PIPELINING))
+	if ((marks & SMTP_MARK_PIPELINED) && !smtp_keyword_in(s->keywords[SMTP_CLIENT], SMTP_KEYWORD_PIPELINING) &&
+	    offer_is_known(s))
 		finding_count(s, p, FINDING_PIPE_UNOFFERED);
 	finding_marks(s, p, marks);
 	if (c->verb == SMTP_VERB_UNKNOWN && c->secret.at == NULL)

@@ -144,6 +144,7 @@ gap_decides(struct session *s, struct view octets)
 	if (presumed.code == 354) {
 		client_told(s, e, &presumed, &presumed);
 		s->replies--;   /* nobody has seen it */
+		s->content->gap = s->dialogue.lost[SMTP_CLIENT];
 	}
 	smtp_dialogue_presumed(&s->dialogue, presumed.code);
 	return true;

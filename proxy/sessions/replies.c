@@ -72,6 +72,16 @@ reply_latency(const struct session *s, const struct passage *p)
 	return since == 0 || since > p->unit.started_us ? EVENT_NO_LATENCY : (int64_t)(p->unit.started_us - since);
 }
 
+static struct transaction *
+content_in_gap(struct session *s)
+{
+	if (s->content == NULL) {
+		content_begins(s, session_transaction(s), "DATA", CONTENT_FORWARDED);
+		s->content->gap = true;
+	}
+	return s->content;
+}
+
 /* Recipients' final replies in LMTP, the one final reply else (RFC 5321 3.3, RFC 2033 4.2). */
 static void
 content_answered(struct session *s, const struct smtp_exchange *e, const struct smtp_reply *told,
@@ -81,9 +91,9 @@ content_answered(struct session *s, const struct smtp_exchange *e, const struct 
 	struct transaction *t = note != NULL ? note->transaction : NULL;
 	struct recipient *r = NULL;
 
-	/* Its end is missing from the capture. */
+	/* Its end is missing from the capture, or all of it. */
 	if (note == NULL)
-		t = s->content;
+		t = content_in_gap(s);
 	if (t == NULL)
 		return;
 	if (told != NULL && told->code > t->code)
@@ -116,6 +126,7 @@ hello_answered(struct session *s, const struct smtp_exchange *e, const struct sm
 {
 	if (told == NULL || told->code / 100 != 2)
 		return;
+	s->offered = !smtp_dialogue_is_unsure(&s->dialogue);
 	s->keywords[SMTP_CLIENT] = e->verb == SMTP_HELO ? 0 : smtp_ehlo_keywords(told);
 	s->keywords[SMTP_SERVER] = e->verb == SMTP_HELO ? 0 :
 	    said != NULL && said->code / 100 == 2 ? smtp_ehlo_keywords(said) :

@@ -100,6 +100,7 @@ handover_settles(struct session *s, struct passage *p)
 		passed_begins(s);
 	s->tls = true;
 	s->keywords[0] = s->keywords[1] = 0;
+	s->offered = false;
 	s->size_limit = 0;
 	free(s->helo);
 	free(s->user);

@@ -144,6 +144,7 @@ struct session {
 	bool                  unheard;          /* nobody takes the TLS that it begins: it is thrown away */
 	bool                  rsp_inject_told;
 	bool                  has_rules;        /* at all */
+	bool                  offered;          /* EHLO or its like has been answered: what is offered is known */
 	bool                  greeted, tls, closing, forced, over, first_reply;
 	uint16_t              waited;           /* the client's octets came while they could not be judged yet: SMTP_MARK_ */
 	bool                  secret_rest;      /* wire.c: the rest of the client's cut line is secret */

@@ -95,6 +95,44 @@ def test_the_end_of_a_command_is_no_header():
     same(answer.of("message"), [], "messages")
 
 
+def test_content_without_its_354_and_its_start():
+    """DATA is there, the 354 and what came behind it are not, or only the reply to all of it is."""
+    for lost in ([CONTENT[0]], CONTENT[:2], CONTENT):
+        lines = [f"-{line}" if line in lost else line for line in CONTENT]
+        answer = decode(session([*GREETING, *HELLO, PIPELINED + "\r\nDATA", *ANSWERS[:2], f"-{ANSWERS[3]}", *lines, *BEHIND]))
+        same(answer.verbs(), ["EHLO", "MAIL", "RCPT", "DATA", "QUIT"], "commands")
+        same(answer.replies()[-2:], [(250, "CONTENT"), (221, "QUIT")], "replies")
+        same(message(answer), (False, 250, ["bob@example.net"]), "the message")
+
+
+# ---- AUTH and the offer
+
+AUTH = ["C: AUTH PLAIN", "S: 334 ", "C: AGFubgBzZWNyZXQ=", "S: 235 2.7.0 Ok"]
+
+
+def test_a_line_of_an_auth_that_is_missing():
+    """Any one or two of its lines; the secret is never a command, and QUIT always is one."""
+    for first in range(4):
+        for count in (1, 2):
+            lines = [f"-{line}" if first <= i < first + count else line for i, line in enumerate(AUTH)]
+            answer = decode(session([*GREETING, *HELLO, *lines, *QUIT]))
+            same([verb for verb in answer.verbs() if verb != "AUTH"], ["EHLO", "QUIT"], f"commands without {lines}")
+            same(answer.replies()[-1], (221, "QUIT"), f"the last reply without {lines}")
+            if lines[3] == AUTH[3]:
+                assert (235, "AUTH") in answer.replies(), (lines, answer.replies())
+            assert b"AGFubg" not in b"".join(answer.lines), lines
+
+
+def test_what_was_offered_may_be_missing():
+    """Without the reply to EHLO nobody knows whether PIPELINING was offered; with it, it is known again."""
+    group = ["C: MAIL FROM:<ann@example.org>\r\nRCPT TO:<bob@example.net>\r\nDATA", *ANSWERS[:2], ANSWERS[3], *CONTENT, *STORED]
+    answer = decode(session([*GREETING, HELLO[0], f"-{HELLO[1]}", *group, *group, *QUIT]))
+    same(answer.findings().count("pipe.unoffered"), 0, "findings")
+    again = ["C: EHLO client.example.org", "S: 250 mx.example.net"]
+    answer = decode(session([*GREETING, HELLO[0], f"-{HELLO[1]}", *group, *again, *group, *QUIT]))
+    same(answer.findings().count("pipe.unoffered"), 2, "findings behind an EHLO that is there")
+
+
 # ---- one side
 
 def test_gaps_of_one_side_are_joined():
