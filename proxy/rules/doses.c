@@ -186,13 +186,38 @@ doses_throw(struct judging *j, const struct rule *rule, struct throw *throw)
 	return throw->percent < chance->percent;
 }
 
-bool
-doses_allow(struct judging *j, const struct rule *rule, struct throw *throw)
+/* Whether it counts anything that another session counts too. */
+static bool
+is_shared(const struct rule *rule)
 {
-	memset(throw, 0, sizeof *throw);
+	for (size_t i = 0; i < rule->dose_count; i++)
+		if (rule->doses[i].type != DOSE_CHANCE && rule->doses[i].scope != SCOPE_SESSION &&
+		    rule->doses[i].scope != SCOPE_TRANSACTION)
+			return true;
+	return rule->throws;
+}
+
+static bool
+allow(struct judging *j, const struct rule *rule, struct throw *throw)
+{
 	if (rule->dose_count > 0 && !doses_count(j, rule))
 		return false;
 	if (rule->throws && !doses_throw(j, rule, throw))
 		return false;
 	return rule->dose_count == 0 || doses_limit(j, rule);
+}
+
+bool
+doses_allow(struct judging *j, const struct rule *rule, struct throw *throw)
+{
+	struct rule_state *state = state_of(j, rule);
+	bool allowed;
+
+	memset(throw, 0, sizeof *throw);
+	if (!is_shared(rule))
+		return allow(j, rule, throw);
+	pthread_mutex_lock(&state->lock);
+	allowed = allow(j, rule, throw);
+	pthread_mutex_unlock(&state->lock);
+	return allowed;
 }

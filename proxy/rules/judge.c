@@ -252,21 +252,21 @@ try_rule(struct judging *j, uint32_t number)
 
 	if (!is_asked(lever))
 		return;
-	if (!state->reached)
-		state->reached = true;
+	if (!atomic_load_explicit(&state->reached, memory_order_relaxed))
+		atomic_store_explicit(&state->reached, true, memory_order_relaxed);
 	if (rule->when != NULL && !expr_holds(j, rule->when))
 		return;
 	fired = take_fire(lever);
 	if (!fired && atomic_load_explicit(&lever->off, memory_order_relaxed))
 		return;         /* another session was faster */
-	state->matched++;
+	atomic_fetch_add_explicit(&state->matched, 1, memory_order_relaxed);
 	if (rule->action_count == 0)
 		return;         /* an `expect` alone */
 	if (!fired && !doses_allow(j, rule, &throw)) {
-		state->skipped++;
+		atomic_fetch_add_explicit(&state->skipped, 1, memory_order_relaxed);
 		return;
 	}
-	state->acted++;
+	atomic_fetch_add_explicit(&state->acted, 1, memory_order_relaxed);
 	for (size_t i = 0; i < rule->action_count; i++) {
 		const struct action *action = &rule->actions[i];
 		size_t before = j->step_count;

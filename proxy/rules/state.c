@@ -38,6 +38,15 @@ earlier_switch(const struct rules_state *earlier, const struct rule *rule)
 	return number == RULES_NONE_SUCH ? NULL : earlier->switches[number];
 }
 
+static struct client_tags *
+tags_new(void)
+{
+	struct client_tags *tags = take_zeroed(1, sizeof *tags);
+
+	pthread_mutex_init(&tags->lock, NULL);
+	return tags;
+}
+
 static struct rules_state *
 make_state(const struct ruleset *rules, uint64_t seed, const struct rules_state *earlier)
 {
@@ -46,7 +55,7 @@ make_state(const struct ruleset *rules, uint64_t seed, const struct rules_state 
 	state->rules = rules;
 	state->seed = seed;
 	state->user = pattern_user_new();
-	state->tags = earlier != NULL ? earlier->tags : take_zeroed(1, sizeof *state->tags);
+	state->tags = earlier != NULL ? earlier->tags : tags_new();
 	state->tags->users++;
 	state->rule = take_zeroed(rules->count + 1, sizeof(struct rule_state *));
 	state->switches = take_zeroed(rules->count + 1, sizeof(struct rule_switch *));
@@ -56,6 +65,7 @@ make_state(const struct ruleset *rules, uint64_t seed, const struct rules_state 
 
 		if (rule == NULL) {
 			rule = take_zeroed(1, sizeof *rule);
+			pthread_mutex_init(&rule->lock, NULL);
 			rule->own = take_zeroed(rules->rules[i].own_slots + 1, sizeof *rule->own);
 		}
 		rule->users++;
@@ -86,6 +96,7 @@ release_rule(struct rule_state *rule)
 	free(rule->own);
 	counts_free(&rule->keyed);
 	counts_free(&rule->throws);
+	pthread_mutex_destroy(&rule->lock);
 	free(rule);
 }
 
@@ -103,6 +114,7 @@ rules_state_free(struct rules_state *state)
 	free(state->switches);
 	if (--state->tags->users == 0) {
 		counts_free(&state->tags->until);
+		pthread_mutex_destroy(&state->tags->lock);
 		free(state->tags);
 	}
 	pattern_user_free(state->user);
@@ -119,16 +131,16 @@ rules_state_count(const struct rules_state *state, size_t rule, struct rules_cou
 	memset(count, 0, sizeof *count);
 	count->rule = r->name;
 	count->at = r->at;
-	count->reached = s->reached;
+	count->reached = atomic_load(&s->reached);
 	count->enabled = !atomic_load(&state->switches[rule]->off);
 	count->fires = atomic_load(&state->switches[rule]->fires);
-	count->matched = s->matched;
-	count->skipped = s->skipped;
-	count->acted = s->acted;
+	count->matched = atomic_load(&s->matched);
+	count->skipped = atomic_load(&s->skipped);
+	count->acted = atomic_load(&s->acted);
 	count->expected = r->expect != EXPECT_NONE;
-	count->met = r->expect == EXPECT_AT_LEAST ? s->matched >= r->expect_number :
-	    r->expect == EXPECT_AT_MOST ? s->matched <= r->expect_number :
-	    r->expect == EXPECT_EXACTLY ? s->matched == r->expect_number : true;
+	count->met = r->expect == EXPECT_AT_LEAST ? count->matched >= r->expect_number :
+	    r->expect == EXPECT_AT_MOST ? count->matched <= r->expect_number :
+	    r->expect == EXPECT_EXACTLY ? count->matched == r->expect_number : true;
 	if (count->expected)
 		snprintf(count->expectation, sizeof count->expectation, "%s %llu", words[r->expect],
 		    (unsigned long long)r->expect_number);

@@ -3,6 +3,7 @@
 #ifndef RULES_STATE_H
 #define RULES_STATE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "proxy/rules/counts.h"
@@ -15,10 +16,15 @@ struct counter {
 	uint32_t transaction;   /* scope transaction: whose count it is */
 };
 
+/*
+ * Sessions of several threads count here. Whoever has no dose but per session and transaction
+ * takes no lock for it.
+ */
 struct rule_state {
-	unsigned        users;  /* states: rules that were loaded again go on with what they had */
-	bool            reached;        /* it was asked about a unit */
-	uint64_t        matched, skipped, acted;
+	atomic_uint     users;  /* states: rules that were loaded again go on with what they had */
+	atomic_bool     reached;        /* it was asked about a unit */
+	atomic_uint_fast64_t matched, skipped, acted;
+	pthread_mutex_t lock;   /* of all below */
 	struct counter *own;    /* doses per rule, by their slot */
 	struct counts   keyed;  /* doses per client, sender, recipient */
 	struct counts   throws; /* throws by history */
@@ -31,18 +37,20 @@ struct rule_state {
  * Any thread may set it; who judges only looks, and takes what is to be fired.
  */
 struct rule_switch {
-	unsigned    users;      /* states */
+	atomic_uint users;      /* states */
 	atomic_bool off;
 	atomic_uint fires;      /* matches at which it is yet to act whatever its doses */
 };
 
 /* Tags of clients, by word and address: time_us is when they end. */
 struct client_tags {
-	unsigned      users;
-	struct counts until;
-	bool          told;     /* that tags are forgotten */
+	atomic_uint     users;
+	pthread_mutex_t lock;   /* of all below */
+	struct counts   until;
+	bool            told;     /* that tags are forgotten */
 };
 
+/* One thread's: the rules' own states, switches and the tags are shared, patterns are tried in its own place. */
 struct rules_state {
 	const struct ruleset *rules;    /* borrowed */
 	uint64_t              seed;

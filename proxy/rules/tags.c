@@ -32,15 +32,32 @@ client_key(const struct judging *j, unsigned tag, uint64_t *key)
 bool
 tag_has(const struct judging *j, unsigned tag)
 {
+	struct client_tags *tags = j->state->tags;
 	const struct count *count;
 	uint64_t key;
+	bool has;
 
 	if (j->run->tags != NULL && j->facts.time_us < j->run->tags[tag].until_us)
 		return true;
 	if (!client_key(j, tag, &key))
 		return false;
-	count = counts_find(&j->state->tags->until, key);
-	return count != NULL && j->facts.time_us < count->time_us;
+	pthread_mutex_lock(&tags->lock);
+	count = counts_find(&tags->until, key);
+	has = count != NULL && j->facts.time_us < count->time_us;
+	pthread_mutex_unlock(&tags->lock);
+	return has;
+}
+
+static void
+client_tag_set(struct client_tags *tags, uint64_t key, uint64_t until)
+{
+	pthread_mutex_lock(&tags->lock);
+	counts_take(&tags->until, key)->time_us = until;
+	if (tags->until.forgotten > 0 && !tags->told) {
+		tags->told = true;
+		fprintf(stderr, "rules: more than %u tags of clients: the oldest are forgotten\n", COUNTS_MOST);
+	}
+	pthread_mutex_unlock(&tags->lock);
 }
 
 void
@@ -51,11 +68,7 @@ tag_set(struct judging *j, const struct action *action)
 	if (action->of_client) {
 		if (!client_key(j, action->tag, &key))
 			return;
-		counts_take(&j->state->tags->until, key)->time_us = until;
-		if (j->state->tags->until.forgotten > 0 && !j->state->tags->told) {
-			j->state->tags->told = true;
-			fprintf(stderr, "rules: more than %u tags of clients: the oldest are forgotten\n", COUNTS_MOST);
-		}
+		client_tag_set(j->state->tags, key, until);
 		return;
 	}
 	if (j->run->tags == NULL) {
@@ -73,6 +86,9 @@ tag_remove(struct judging *j, unsigned tag)
 
 	if (j->run->tags != NULL)
 		j->run->tags[tag].until_us = 0;
-	if (client_key(j, tag, &key))
-		counts_remove(&j->state->tags->until, key);
+	if (!client_key(j, tag, &key))
+		return;
+	pthread_mutex_lock(&j->state->tags->lock);
+	counts_remove(&j->state->tags->until, key);
+	pthread_mutex_unlock(&j->state->tags->lock);
 }

@@ -5,6 +5,19 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+static struct rulebook *
+make(struct ruleset *rules, struct rules_state *state, const struct session_config *config)
+{
+	struct rulebook *rulebook = malloc(sizeof *rulebook);
+
+	if (rulebook == NULL)
+		abort();
+	*rulebook = (struct rulebook){.config = *config, .rules = rules, .state = state, .users = 1};
+	rulebook->config.rules = rules;
+	rulebook->config.rules_state = state;
+	return rulebook;
+}
+
 struct rulebook *
 rulebook_load(const struct options_list *files, uint64_t seed, const struct session_config *config,
     const struct rulebook *earlier, FILE *err)
@@ -20,13 +33,22 @@ rulebook_load(const struct options_list *files, uint64_t seed, const struct sess
 		ruleset_free(rules);
 		return NULL;
 	}
-	rulebook = malloc(sizeof *rulebook);
-	if (rulebook == NULL)
+	rulebook = make(rules, earlier == NULL ? rules_state_new(rules, seed) : rules_state_follow(rules, earlier->state),
+	    config);
+	rulebook->books = malloc(sizeof *rulebook->books);
+	if (rulebook->books == NULL)
 		abort();
-	*rulebook = (struct rulebook){.config = *config, .rules = rules, .users = 1};
-	rulebook->state = earlier == NULL ? rules_state_new(rules, seed) : rules_state_follow(rules, earlier->state);
-	rulebook->config.rules = rules;
-	rulebook->config.rules_state = rulebook->state;
+	atomic_init(rulebook->books, 1);
+	return rulebook;
+}
+
+struct rulebook *
+rulebook_beside(const struct rulebook *first, const struct session_config *config)
+{
+	struct rulebook *rulebook = make(first->rules, rules_state_follow(first->rules, first->state), config);
+
+	rulebook->books = first->books;
+	atomic_fetch_add(rulebook->books, 1);
 	return rulebook;
 }
 
@@ -43,7 +65,10 @@ rulebook_release(struct rulebook *rulebook)
 	if (--rulebook->users > 0)
 		return;
 	rules_state_free(rulebook->state);
-	ruleset_free(rulebook->rules);
+	if (atomic_fetch_sub(rulebook->books, 1) == 1) {
+		ruleset_free(rulebook->rules);
+		free(rulebook->books);
+	}
 	free(rulebook);
 }
 

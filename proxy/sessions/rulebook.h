@@ -7,6 +7,7 @@
 #ifndef SESSIONS_RULEBOOK_H
 #define SESSIONS_RULEBOOK_H
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "proxy/options.h"
@@ -17,6 +18,7 @@ struct rulebook {
 	struct ruleset       *rules;
 	struct rules_state   *state;
 	unsigned              users;    /* sessions, and the worker while it is in force */
+	atomic_uint          *books;    /* that have these rules: one a worker */
 };
 
 /*
@@ -25,6 +27,12 @@ struct rulebook {
  */
 struct rulebook *rulebook_load(const struct options_list *files, uint64_t seed,
     const struct session_config *config, const struct rulebook *earlier, FILE *err);
+
+/*
+ * The same rules for another worker, with a config of its own: rules count in the same place,
+ * whoever asks them. Each book is used and released on one thread.
+ */
+struct rulebook *rulebook_beside(const struct rulebook *first, const struct session_config *config);
 
 struct rulebook *rulebook_use(struct rulebook *rulebook);
 void rulebook_release(struct rulebook *rulebook);
