@@ -140,7 +140,7 @@ maildir_begin(struct maildir *maildir)
 	do {
 		clock_gettime(CLOCK_REALTIME, &now);
 		snprintf(message->name, sizeof message->name, "%lld.M%06ldP%ldQ%llu.%s", (long long)now.tv_sec,
-		    now.tv_nsec / 1000, (long)getpid(), (unsigned long long)++maildir->count, maildir->host);
+		    now.tv_nsec / 1000, (long)gettid(), (unsigned long long)++maildir->count, maildir->host);
 		message->fd = openat(
 		    maildir->tmp, message->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	} while (message->fd < 0 && errno == EEXIST);

@@ -46,6 +46,7 @@ struct pcap_output {
 	struct pcap_file *file;
 	struct numbers    connections;
 	bool              keys;
+	bool              beside;       /* the file is another's */
 };
 
 /*
@@ -297,6 +298,17 @@ pcap_output_open(const char *path, bool keys, FILE *err)
 	return output;
 }
 
+struct pcap_output *
+pcap_output_beside(const struct pcap_output *first)
+{
+	struct pcap_output *output = must(calloc(1, sizeof *output));
+
+	output->file = first->file;
+	output->keys = first->keys;
+	output->beside = true;
+	return output;
+}
+
 struct wire_sink
 pcap_output_sink(struct pcap_output *output)
 {
@@ -313,14 +325,15 @@ uint64_t
 pcap_output_close(struct pcap_output *output)
 {
 	struct connection *c;
-	uint64_t lost;
+	uint64_t lost = 0;
 
 	if (output == NULL)
 		return 0;
 	while ((c = (struct connection *)numbers_take(&output->connections)) != NULL)
 		connection_free(c);
 	numbers_clear(&output->connections);
-	lost = pcap_file_close(output->file);
+	if (!output->beside)
+		lost = pcap_file_close(output->file);
 	free(output);
 	return lost;
 }

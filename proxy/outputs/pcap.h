@@ -18,6 +18,8 @@
  * back until then. NULL: the reason was written to err. Borrows path and err.
  */
 struct pcap_output *pcap_output_open(const char *path, bool keys, FILE *err);
+/* For the sessions of another thread, into the same file: to be closed before the first. */
+struct pcap_output *pcap_output_beside(const struct pcap_output *first);
 struct wire_sink pcap_output_sink(struct pcap_output *output);
 void pcap_output_flush(struct pcap_output *output);
 /* Frees; says on err how many packets could not be written, and returns that. NULL is fine. */

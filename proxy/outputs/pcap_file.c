@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pcap/pcap.h>
+#include <pthread.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #define ROOM    (WAITING + SNAPLEN + RECORD)
 
 struct pcap_file {
+	pthread_mutex_t lock;
 	pcap_t        *pcap;            /* of the link layer */
 	pcap_dumper_t *dumper;
 	const char    *path;
@@ -90,6 +92,7 @@ pcap_file_open(const char *path, FILE *err)
 
 	if (file == NULL)
 		abort();
+	pthread_mutex_init(&file->lock, NULL);
 	file->path = path;
 	file->err = err;
 	if (start(file))
@@ -129,26 +132,9 @@ fail(struct pcap_file *file)
 	file->waiting = 0;
 }
 
-void
-pcap_file_write(struct pcap_file *file, struct view packet, uint64_t time_us)
-{
-	struct pcap_pkthdr header = {.caplen = (bpf_u_int32)packet.len, .len = (bpf_u_int32)packet.len};
-
-	if (file->failed) {
-		file->lost++;
-		return;
-	}
-	header.ts.tv_sec = (time_t)(time_us / 1000000);
-	header.ts.tv_usec = (suseconds_t)(time_us % 1000000);
-	pcap_dump((u_char *)file->dumper, &header, (const u_char *)packet.at);
-	file->waiting++;
-	file->octets += RECORD + packet.len;
-	if (file->octets >= WAITING)
-		pcap_file_flush(file);
-}
-
-void
-pcap_file_flush(struct pcap_file *file)
+/* Under the lock, as all below. */
+static void
+write_out(struct pcap_file *file)
 {
 	FILE *stream;
 
@@ -162,6 +148,40 @@ pcap_file_flush(struct pcap_file *file)
 	file->waiting = 0;
 	file->octets = 0;
 	file->whole = file->regular ? ftello(stream) : 1;
+}
+
+static void
+dump(struct pcap_file *file, struct view packet, uint64_t time_us)
+{
+	struct pcap_pkthdr header = {.caplen = (bpf_u_int32)packet.len, .len = (bpf_u_int32)packet.len};
+
+	if (file->failed) {
+		file->lost++;
+		return;
+	}
+	header.ts.tv_sec = (time_t)(time_us / 1000000);
+	header.ts.tv_usec = (suseconds_t)(time_us % 1000000);
+	pcap_dump((u_char *)file->dumper, &header, (const u_char *)packet.at);
+	file->waiting++;
+	file->octets += RECORD + packet.len;
+	if (file->octets >= WAITING)
+		write_out(file);
+}
+
+void
+pcap_file_write(struct pcap_file *file, struct view packet, uint64_t time_us)
+{
+	pthread_mutex_lock(&file->lock);
+	dump(file, packet, time_us);
+	pthread_mutex_unlock(&file->lock);
+}
+
+void
+pcap_file_flush(struct pcap_file *file)
+{
+	pthread_mutex_lock(&file->lock);
+	write_out(file);
+	pthread_mutex_unlock(&file->lock);
 }
 
 uint64_t

@@ -19,6 +19,7 @@ struct pcap_file;
  * reason was written to err. Borrows path and err.
  */
 struct pcap_file *pcap_file_open(const char *path, FILE *err);
+/* From any thread, as pcap_file_flush. */
 void pcap_file_write(struct pcap_file *file, struct view packet, uint64_t time_us);
 /* Writes what waits. */
 void pcap_file_flush(struct pcap_file *file);

@@ -120,11 +120,8 @@ reporting_allows(const struct options *options)
 }
 
 static void
-start_writing(struct reporting *reporting)
+draft_all(struct reporting *reporting)
 {
-	if (reporting->output[0] == NULL && reporting->output[1] == NULL)
-		return;
-	reporting->writer = writer_start((enum writer_full)reporting->options->on_output_full, stderr);
 	for (size_t i = 0; i < 2; i++) {
 		if (reporting->output[i] == NULL)
 			continue;
@@ -133,21 +130,48 @@ start_writing(struct reporting *reporting)
 	}
 }
 
+static void
+start_writing(struct reporting *reporting)
+{
+	if (reporting->output[0] == NULL && reporting->output[1] == NULL)
+		return;
+	reporting->writer = writer_start((enum writer_full)reporting->options->on_output_full, stderr);
+	draft_all(reporting);
+}
+
+static bool
+open_messages(struct reporting *reporting)
+{
+	if (reporting->options->save_messages == NULL)
+		return true;
+	reporting->messages = messages_open(reporting->options->save_messages, stderr);
+	if (reporting->messages == NULL)
+		return false;
+	fanout_add(&reporting->fanout, messages_sink(reporting->messages));
+	return true;
+}
+
 /* What is kept beside the events. */
 static bool
 open_files(struct reporting *reporting)
 {
 	const struct options *options = reporting->options;
 
-	if (options->save_messages != NULL) {
-		reporting->messages = messages_open(options->save_messages, stderr);
-		if (reporting->messages == NULL)
-			return false;
-		fanout_add(&reporting->fanout, messages_sink(reporting->messages));
-	}
+	if (!open_messages(reporting))
+		return false;
 	if (options->pcap != NULL)
 		reporting->pcap = pcap_output_open(options->pcap, options->keylog != NULL, stderr);
 	return options->pcap == NULL || reporting->pcap != NULL;
+}
+
+/* All sinks have been added. base NULL: there is none. */
+static void
+on_loop(struct reporting *reporting, struct event_base *base)
+{
+	reporting->all = fanout_sink(&reporting->fanout);
+	reporting->has_loop = base != NULL;
+	if (base != NULL)
+		evtimer_assign(&reporting->timer, base, flush_is_due, reporting);
 }
 
 bool
@@ -177,11 +201,46 @@ reporting_open(struct reporting *reporting, const struct options *options, struc
 	start_writing(reporting);
 	if (!open_files(reporting))
 		return false;
-	reporting->all = fanout_sink(&reporting->fanout);
-	reporting->has_loop = base != NULL;
-	if (base != NULL)
-		evtimer_assign(&reporting->timer, base, flush_is_due, reporting);
+	on_loop(reporting, base);
 	return true;
+}
+
+bool
+reporting_beside(struct reporting *reporting, struct reporting *first, struct event_base *base)
+{
+	*reporting = (struct reporting){.options = first->options, .flush_after = first->flush_after,
+	    .writer = first->writer, .output = {first->output[0], first->output[1]}};
+	reporting->summary = summary_new();
+	fanout_add(&reporting->fanout, summary_sink(reporting->summary));
+	if (reporting->options->sessions)
+		summary_sessions_to(reporting->summary, stdout);
+	draft_all(reporting);
+	if (first->pcap != NULL)
+		reporting->pcap = pcap_output_beside(first->pcap);
+	if (!open_messages(reporting))
+		return false;
+	on_loop(reporting, base);
+	return true;
+}
+
+/* What is one loop's alone. */
+static void
+close_own(struct reporting *reporting)
+{
+	if (reporting->armed)
+		evtimer_del(&reporting->timer);
+	reporting->unkept += messages_close(reporting->messages) + pcap_output_close(reporting->pcap);
+	for (size_t i = 0; i < 2; i++)
+		draft_free(reporting->draft[i]);
+}
+
+void
+reporting_leave(struct reporting *reporting, struct reporting *first)
+{
+	close_own(reporting);
+	first->unkept += reporting->unkept;
+	summary_add(first->summary, reporting->summary);
+	summary_free(reporting->summary);
 }
 
 struct event_sink
@@ -211,13 +270,9 @@ reporting_close(struct reporting *reporting, bool done)
 {
 	const struct options *options = reporting->options;
 	int worst = summary_worst_finding(reporting->summary), code = EXIT_DONE;
-	uint64_t lost = 0, unkept;
+	uint64_t lost = 0;
 
-	if (reporting->armed)
-		evtimer_del(&reporting->timer);
-	unkept = messages_close(reporting->messages) + pcap_output_close(reporting->pcap);
-	for (size_t i = 0; i < 2; i++)
-		draft_free(reporting->draft[i]);
+	close_own(reporting);
 	writer_stop(reporting->writer);
 	for (size_t i = 0; i < 2; i++) {
 		if (reporting->output[i] != NULL)
@@ -234,7 +289,7 @@ reporting_close(struct reporting *reporting, bool done)
 	}
 	if (lost > 0)
 		fprintf(stderr, "smtpscope: %" PRIu64 " events are lost: an output could not be written\n", lost);
-	if (lost > 0 || unkept > 0)
+	if (lost > 0 || reporting->unkept > 0)
 		code = EXIT_FAILED;
 	summary_free(reporting->summary);
 	return code;

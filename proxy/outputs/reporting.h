@@ -18,7 +18,7 @@
 struct reporting {
 	const struct options *options;
 	struct output        *output[2];        /* -o (or standard output), --json; NULL: none */
-	struct writer        *writer;
+	struct writer        *writer;           /* these are the first one's, borrowed by those beside it */
 	struct draft         *draft[2];         /* for each output */
 	struct messages      *messages;         /* --save-messages; NULL: none */
 	struct pcap_output   *pcap;             /* --pcap; NULL: none */
@@ -28,6 +28,7 @@ struct reporting {
 	struct loop_event     timer;
 	struct timeval        flush_after;
 	bool                  armed, has_loop;
+	uint64_t              unkept;           /* messages and packets that those beside it lost */
 };
 
 /* Whether the outputs that the options name can be had together; what cannot was said on stderr. */
@@ -38,6 +39,16 @@ bool reporting_allows(const struct options *options);
  * opened; it was said on stderr. Close it either way.
  */
 bool reporting_open(struct reporting *reporting, const struct options *options, struct event_base *base);
+
+/*
+ * The outputs of another loop: events go to the same files, by way of the same writer; counts are
+ * its own. first must outlive it. False: messages cannot be kept; it was said on stderr. Leave
+ * it either way.
+ */
+bool reporting_beside(struct reporting *reporting, struct reporting *first, struct event_base *base);
+
+/* Hands over what waits, adds its counts to first's, frees. The loop must have ended. */
+void reporting_leave(struct reporting *reporting, struct reporting *first);
 
 /* Where the sessions' events go. */
 struct event_sink reporting_sink(struct reporting *reporting);

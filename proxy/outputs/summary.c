@@ -161,6 +161,7 @@ session_line(const struct open_session *session, const struct event *event, FILE
 {
 	struct buffer began = {NULL, 0, 0};
 
+	flockfile(out);         /* other workers' sessions end too */
 	rfc3339_put(&began, session->began_us);
 	fprintf(out, "#%-5" PRIu64 " %.*s %9.3f s  %-11s  %s -> %s; ", session->number, (int)began.len, began.at,
 	    (double)event->as.close.duration_us / 1e6, event->as.close.how, session->client, session->server);
@@ -176,6 +177,7 @@ session_line(const struct open_session *session, const struct event *event, FILE
 	}
 	fputc('\n', out);
 	fflush(out);
+	funlockfile(out);
 }
 
 static void
@@ -192,20 +194,25 @@ session_close(struct summary *summary, const struct event *event)
 }
 
 static void
-count_close(struct summary *summary, const struct event *event)
+count_how(struct summary *summary, const char *how, uint64_t count)
 {
 	size_t i = 0;
 
+	while (i < HOWS - 1 && summary->hows[i].count > 0 && strcmp(summary->hows[i].how, how) != 0)
+		i++;
+	snprintf(summary->hows[i].how, sizeof(summary->hows[i].how), "%s", how);
+	summary->hows[i].count += count;
+}
+
+static void
+count_close(struct summary *summary, const struct event *event)
+{
 	summary->closed++;
 	for (int side = 0; side < 2; side++) {
 		summary->octets[side] += event->as.close.octets[side];
 		summary->encrypted[side] += event->as.close.encrypted[side];
 	}
-	while (i < HOWS - 1 && summary->hows[i].count > 0 &&
-	    strcmp(summary->hows[i].how, event->as.close.how) != 0)
-		i++;
-	snprintf(summary->hows[i].how, sizeof(summary->hows[i].how), "%s", event->as.close.how);
-	summary->hows[i].count++;
+	count_how(summary, event->as.close.how, 1);
 }
 
 static void
@@ -327,6 +334,40 @@ summary_worst_finding(const struct summary *summary)
 			worst = (int)finding_entry((enum finding)i)->severity;
 	}
 	return worst;
+}
+
+static void
+add_all(uint64_t *to, const uint64_t *from, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		to[i] += from[i];
+}
+
+void
+summary_add(struct summary *summary, const struct summary *other)
+{
+	summary->sessions += other->sessions;
+	summary->closed += other->closed;
+	for (size_t i = 0; i < HOWS && other->hows[i].count > 0; i++)
+		count_how(summary, other->hows[i].how, other->hows[i].count);
+	if (other->first_us != 0 && (summary->first_us == 0 || other->first_us < summary->first_us))
+		summary->first_us = other->first_us;
+	if (other->last_us > summary->last_us)
+		summary->last_us = other->last_us;
+	add_all(summary->messages, other->messages, FATES);
+	summary->content_octets += other->content_octets;
+	summary->unlike += other->unlike;
+	summary->commands += other->commands;
+	summary->kept += other->kept;
+	summary->changed += other->changed;
+	summary->injected += other->injected;
+	add_all(summary->severities, other->severities, 10);
+	summary->by_rule += other->by_rule;
+	summary->by_proxy += other->by_proxy;
+	summary->undelivered += other->undelivered;
+	add_all(summary->octets, other->octets, 2);
+	add_all(summary->encrypted, other->encrypted, 2);
+	add_all(summary->findings, other->findings, FINDING_COUNT);
 }
 
 void

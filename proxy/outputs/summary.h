@@ -22,6 +22,9 @@ void summary_sessions_to(struct summary *summary, FILE *out);
 /* Totals, the findings that were made, and the rules that EVENT_RULE_SUMMARY told of. */
 void summary_print(const struct summary *summary, FILE *out);
 
+/* Adds what another one counted. Lines about sessions that are open there do not come any more. */
+void summary_add(struct summary *summary, const struct summary *other);
+
 /* What became of messages. */
 enum summary_fate { FATE_ACCEPTED, FATE_DEFERRED, FATE_REFUSED, FATE_UNANSWERED, FATES };
 
