@@ -102,8 +102,9 @@ test-all:
 	@$(MAKE) --no-print-directory -s BENCH=--short bench
 	@$(MAKE) --no-print-directory -j$(JOBS) -s CC=clang BUILD=build-clang programs
 	@$(MAKE) --no-print-directory CC=clang BUILD=build-clang units
-	@$(MAKE) --no-print-directory -j$(JOBS) -s SANITIZE=thread $(THREADED:%=build-thread/%)
-	@tests/run.sh $(THREADED:%=build-thread/%)
+	@$(MAKE) --no-print-directory -j$(JOBS) -s SANITIZE=thread all $(THREADED:%=build-thread/%)
+	@TSAN_OPTIONS=halt_on_error=1 SMTPSCOPE=build-thread/smtpscope tests/run.sh $(THREADED:%=build-thread/%) \
+	    tests/integration/test_workers.py
 	@SMTPSCOPE_LONG=1 TEST_TIMEOUT=2400 $(MAKE) --no-print-directory SANITIZE=address,undefined test
 
 install: all

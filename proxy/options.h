@@ -52,6 +52,7 @@ struct options {
 	bool     show_secrets;
 	bool     summary, sessions;             /* --summary, --sessions: no events */
 	int      fail_on;                       /* enum finding_severity; -1: not given */
+	uint64_t workers;                       /* 0: one a core */
 	int      on_output_full;                /* enum writer_full of outputs/writer.h */
 	int      quiet, verbose;                /* how often -q, -v were given */
 	uint64_t grace_us, idle_timeout_us, connect_timeout_us, handshake_timeout_us; /* idle 0: none */

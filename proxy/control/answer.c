@@ -332,15 +332,15 @@ stats_as_text(struct buffer *out, const struct proxy_stats *stats, uint64_t now_
 }
 
 static void
-answer_stats(struct control_answer *a)
+take_stats(void *to, const struct proxy_stats *stats)
 {
-	struct proxy_stats stats;
+	struct control_answer *a = to;
 
-	proxy_stats(a->proxy, &stats);
 	if (a->json)
-		stats_as_json(&a->text, &stats, proxy_now(a->proxy));
+		stats_as_json(&a->text, stats, proxy_now(a->proxy));
 	else
-		stats_as_text(&a->text, &stats, proxy_now(a->proxy));
+		stats_as_text(&a->text, stats, proxy_now(a->proxy));
+	a->done(a);
 }
 
 void
@@ -357,8 +357,8 @@ control_ask(struct control_answer *a, enum control_word word, const char *operan
 		answer_rules(a);
 		break;
 	case CONTROL_STATS:
-		answer_stats(a);
-		break;
+		proxy_stats(a->proxy, take_stats, a);
+		return;
 	case CONTROL_ENABLE:
 	case CONTROL_DISABLE:
 	case CONTROL_FIRE:

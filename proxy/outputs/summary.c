@@ -382,6 +382,19 @@ summary_total(const struct summary *summary, struct summary_totals *totals)
 		totals->findings[finding_entry((enum finding)i)->severity] += summary->findings[i];
 }
 
+void
+summary_totals_add(struct summary_totals *totals, const struct summary_totals *others)
+{
+	totals->sessions += others->sessions;
+	totals->closed += others->closed;
+	totals->commands += others->commands;
+	add_all(totals->replies, others->replies, 10);
+	totals->replies_by_rule += others->replies_by_rule;
+	add_all(totals->messages, others->messages, FATES);
+	add_all(totals->octets, others->octets, 2);
+	add_all(totals->findings, others->findings, 4);
+}
+
 /* "; 3 kept from the server", of what was said before: what is 0 is not worth a word. */
 static void
 print_some(FILE *out, uint64_t count, const char *what)

@@ -39,6 +39,7 @@ struct summary_totals {
 	uint64_t findings[4];           /* by enum finding_severity */
 };
 void summary_total(const struct summary *summary, struct summary_totals *totals);
+void summary_totals_add(struct summary_totals *totals, const struct summary_totals *others);
 
 /* The highest severity of all findings so far, enum finding_severity; -1: there were none. */
 int summary_worst_finding(const struct summary *summary);

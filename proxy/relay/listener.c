@@ -22,12 +22,12 @@ struct socket {
 };
 
 struct listeners {
+	bool           shared;          /* by workers, each with a socket of its own */
 	struct worker *worker;
 	FILE          *err;
 	struct socket *first;
 	struct loop_event   retry;
 	bool           paused;
-	uint64_t       told_us;         /* when that was said last */
 };
 
 static void
@@ -57,12 +57,14 @@ pause_all(struct listeners *listeners, int error)
 {
 	struct timeval pause = {.tv_usec = PAUSE_US};
 	uint64_t now_us = worker_now(listeners->worker);
+	atomic_uint_fast64_t *told = &listeners->worker->tally->paused_us;
+	uint64_t told_us = *told;
 
-	if (listeners->told_us == 0 || now_us >= listeners->told_us + TELL_US) {
-		listeners->told_us = now_us;
+	if (told_us == 0 || now_us >= told_us + TELL_US) {
+		*told = now_us;
 		fprintf(listeners->err, "smtpscope: accepting no connection for now: %s "
 		    "(%zu sessions are open; ulimit -n is the limit); who comes waits\n", strerror(error),
-		    listeners->worker->pair_count);
+		    (size_t)listeners->worker->tally->open);
 	}
 	listeners->paused = true;
 	for (struct socket *s = listeners->first; s != NULL; s = s->next)
@@ -112,7 +114,7 @@ connection_is_there(evutil_socket_t listening, short what, void *to)
 
 	(void)what;
 	/* Who comes in must find a descriptor for the server's leg too: better to wait than to be told 421. */
-	if (worker->room != 0 && worker->pair_count >= worker->room) {
+	if (worker->room != 0 && worker->tally->open >= worker->room) {
 		pause_all(s->all, EMFILE);
 		return;
 	}
@@ -123,7 +125,7 @@ connection_is_there(evutil_socket_t listening, short what, void *to)
 		return;         /* else the client has gone again (ECONNABORTED and the like) */
 	}
 	url_address_unmap(&from);
-	if (worker->max_sessions != 0 && worker->pair_count >= worker->max_sessions)
+	if (worker->max_sessions != 0 && worker->tally->open >= worker->max_sessions)
 		turn_away(worker, fd, s->listener.url.tls);
 	else
 		pair_new(worker, fd, &from, &s->listener);
@@ -131,27 +133,47 @@ connection_is_there(evutil_socket_t listening, short what, void *to)
 
 /* Options that the connections inherit are set here, once, instead of on each of them. */
 static int
-open_socket(const struct url *url, const char **step)
+open_socket(const union url_address *address, bool shared, const char **step)
 {
-	int family = url->address.any.sa_family, on = 1, off = 0;
+	int family = address->any.sa_family, on = 1, off = 0;
 	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	*step = "socket";
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (shared)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	if (family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
 	*step = "bind";
-	if (bind(fd, &url->address.any, url_address_length(&url->address)) == 0) {
+	if (bind(fd, &address->any, url_address_length(address)) == 0) {
 		*step = "listen";
 		if (listen(fd, BACKLOG) == 0)
 			return fd;
 	}
 	close(fd);
 	return -1;
+}
+
+/*
+ * With SO_REUSEPORT the kernel would let us in beside another smtpscope of the same user, which would
+ * get half of the connections: one that must not be shared finds that out.
+ */
+static int
+open_first(const struct listeners *listeners, const union url_address *address, const char **step)
+{
+	int fd;
+
+	if (listeners->shared && url_address_port(address) != 0) {
+		fd = open_socket(address, false, step);
+		if (fd < 0)
+			return -1;
+		close(fd);
+	}
+	return open_socket(address, listeners->shared, step);
 }
 
 /* What to do about it, where that can be said. */
@@ -170,6 +192,58 @@ way_out(int error)
 	}
 }
 
+static void
+cannot(const struct url *url, const char *step, int why, char error[static URL_ERROR_MAX])
+{
+	snprintf(error, URL_ERROR_MAX, "cannot listen on %s: %s: %s%s", url->text, step, strerror(why), way_out(why));
+}
+
+static struct socket *
+take_socket(struct listeners *listeners, int fd)
+{
+	struct socket *s = calloc(1, sizeof *s), **at = &listeners->first;
+
+	if (s == NULL)
+		abort();
+	s->all = listeners;
+	s->fd = fd;
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = s;
+	event_assign(&s->event, listeners->worker->base, fd, EV_READ | EV_PERSIST, connection_is_there, s);
+	event_add(&s->event, NULL);
+	return s;
+}
+
+static void
+tell(const struct socket *s)
+{
+	fprintf(s->all->err, "listening on %s\n", s->listener.url.text);
+	fflush(s->all->err);
+}
+
+void
+listeners_share(struct listeners *listeners)
+{
+	listeners->shared = true;
+}
+
+bool
+listeners_beside(struct listeners *listeners, const struct listeners *first, char error[static URL_ERROR_MAX])
+{
+	for (const struct socket *of = first->first; of != NULL; of = of->next) {
+		const char *step;
+		int fd = open_socket(&of->listener.bound, true, &step);
+
+		if (fd < 0) {
+			cannot(&of->listener.url, step, errno, error);
+			return false;
+		}
+		take_socket(listeners, fd)->listener = of->listener;
+	}
+	return true;
+}
+
 bool
 listeners_add(struct listeners *listeners, const struct url *url, char error[static URL_ERROR_MAX])
 {
@@ -177,20 +251,13 @@ listeners_add(struct listeners *listeners, const struct url *url, char error[sta
 	const char *step;
 	socklen_t len;
 	char text[URL_ADDRESS_MAX];
-	int fd = open_socket(url, &step), saved = errno;
+	int fd = open_first(listeners, &url->address, &step);
 
 	if (fd < 0) {
-		snprintf(error, URL_ERROR_MAX, "cannot listen on %s: %s: %s%s", url->text, step,
-		    strerror(saved), way_out(saved));
+		cannot(url, step, errno, error);
 		return false;
 	}
-	s = calloc(1, sizeof *s);
-	if (s == NULL)
-		abort();
-	s->all = listeners;
-	s->fd = fd;
-	s->next = listeners->first;
-	listeners->first = s;
+	s = take_socket(listeners, fd);
 	s->listener.url = *url;
 	s->listener.lmtp = url->scheme == URL_LMTP;
 	len = sizeof s->listener.bound;
@@ -199,11 +266,18 @@ listeners_add(struct listeners *listeners, const struct url *url, char error[sta
 	s->listener.url.port = url_address_port(&s->listener.bound);
 	snprintf(s->listener.url.text, sizeof s->listener.url.text, "%s%s",
 	    url_scheme_text(url), text);
-	event_assign(&s->event, listeners->worker->base, fd, EV_READ | EV_PERSIST, connection_is_there, s);
-	event_add(&s->event, NULL);
-	fprintf(listeners->err, "listening on %s\n", s->listener.url.text);
-	fflush(listeners->err);
+	if (!listeners->shared)
+		tell(s);
 	return true;
+}
+
+void
+listeners_tell(const struct listeners *listeners)
+{
+	if (!listeners->shared)
+		return;         /* it was told at once */
+	for (const struct socket *s = listeners->first; s != NULL; s = s->next)
+		tell(s);
 }
 
 /* An address without meaning as a destination is taken for this host's loopback. */
@@ -274,6 +348,13 @@ listeners_own(const struct listeners *listeners, const union url_address *addres
 			return true;
 	}
 	return false;
+}
+
+void
+listeners_refuse(const struct listeners *listeners)
+{
+	for (const struct socket *s = listeners->first; s != NULL; s = s->next)
+		shutdown(s->fd, SHUT_RD);
 }
 
 void

@@ -426,11 +426,12 @@ pair_new(struct worker *worker, int fd, const union url_address *client, const s
 		pair->next->at = &pair->next;
 	worker->pairs = pair;
 	worker->pair_count++;
+	worker->tally->open++;
 	leg_init(&pair->leg[SMTP_CLIENT]);
 	leg_init(&pair->leg[SMTP_SERVER]);
 	leg_open(&pair->leg[SMTP_CLIENT], worker->base, fd, client_is_ready, pair);
 	pair->rulebook = rulebook_use(worker->rulebook);
-	pair->session = session_new(&pair->rulebook->config, ++worker->last_session, &ends, now_us);
+	pair->session = session_new(&pair->rulebook->config, ++worker->tally->last_session, &ends, now_us);
 	session_connect(pair->session, now_us, &plan);
 	pair_carry_out_for_both(pair, &plan, now_us);
 	pair_settle(pair, now_us);

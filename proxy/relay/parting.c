@@ -107,6 +107,7 @@ pair_free(struct pair *pair)
 	if (pair->next != NULL)
 		pair->next->at = pair->at;
 	worker->pair_count--;
+	worker->tally->open--;
 	free(pair->why);
 	free(pair);
 	listeners_resume(worker->listeners);

@@ -5,12 +5,14 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "proxy/options.h"
+#include "proxy/relay/crew.h"
 #include "proxy/relay/listener.h"
 #include "proxy/relay/make_ca.h"
 #include "proxy/relay/pair.h"
@@ -23,6 +25,7 @@
 #include "proxy/sink/sink_server.h"
 
 #define LISTEN_DEFAULT "127.0.0.1:2525"
+#define DESCRIPTORS_WORKER 4    /* a loop's own, for signals and letters too */
 #define DESCRIPTORS_SPARE 16    /* for names to be resolved, files to be opened again, who looks on */
 
 struct urls {
@@ -33,7 +36,8 @@ struct urls {
 struct proxy {
 	const struct options       *options;
 	struct urls                 listen, upstream;
-	struct worker               worker;
+	struct worker               worker;     /* main's */
+	struct crew                *crew;       /* the others; NULL: there are none */
 	struct reporting            reporting;
 	char                        own_name[256];
 	struct sink_server_settings sink_settings;
@@ -98,11 +102,11 @@ has_sink(const struct urls *urls)
  * there is room.
  */
 static uint64_t
-raise_descriptors(unsigned a_session, size_t listeners)
+raise_descriptors(unsigned a_session, size_t loops)
 {
 	struct rlimit limit;
 	int lowest = dup(STDERR_FILENO);
-	uint64_t taken = (lowest < 0 ? 0 : (uint64_t)lowest) + listeners + DESCRIPTORS_SPARE;
+	uint64_t taken = (lowest < 0 ? 0 : (uint64_t)lowest) + loops + DESCRIPTORS_SPARE;
 
 	if (lowest >= 0)
 		close(lowest);
@@ -135,6 +139,16 @@ leave_loop(void *to)
 	event_base_loopbreak(p->worker.base);
 }
 
+/* A worker's last session has ended, after the stop. */
+static void
+one_is_idle(void *to)
+{
+	struct proxy *p = to;
+
+	if (p->worker.pair_count == 0 && (p->crew == NULL || crew_is_idle(p->crew)))
+		leave_loop(p);
+}
+
 static void
 grace_is_over(evutil_socket_t fd, short what, void *to)
 {
@@ -150,6 +164,7 @@ stop(evutil_socket_t number, short what, void *to)
 	struct proxy *p = to;
 	uint64_t grace_us = p->options->grace_us;
 	struct timeval grace = {.tv_sec = (time_t)(grace_us / 1000000), .tv_usec = (suseconds_t)(grace_us % 1000000)};
+	uint64_t open;
 
 	(void)what;
 	if (p->stopped_by != NULL) {
@@ -159,13 +174,16 @@ stop(evutil_socket_t number, short what, void *to)
 	p->stopped_by = number == SIGINT ? "stopped by SIGINT" : "stopped by SIGTERM";
 	listeners_stop(p->worker.listeners);
 	p->worker.stopping = true;
-	if (p->worker.pair_count == 0) {
+	if (p->crew != NULL)
+		crew_stop(p->crew, one_is_idle, p);
+	open = p->worker.tally->open;
+	if (open == 0 && p->crew == NULL) {
 		leave_loop(p);
 		return;
 	}
-	if (p->options->quiet == 0)
-		fprintf(stderr, "smtpscope: stopping; %zu session%s may finish within %g s\n", p->worker.pair_count,
-		    p->worker.pair_count == 1 ? "" : "s", (double)grace_us / 1e6);
+	if (p->options->quiet == 0 && open > 0)
+		fprintf(stderr, "smtpscope: stopping; %" PRIu64 " session%s may finish within %g s\n", open,
+		    open == 1 ? "" : "s", (double)grace_us / 1e6);
 	evtimer_add(&p->on_grace, &grace);
 }
 
@@ -208,6 +226,8 @@ reload(evutil_socket_t number, short what, void *to)
 	rulebook_tell_replaced(p->worker.rulebook, fresh, stderr);
 	rulebook_release(p->worker.rulebook);
 	p->worker.rulebook = fresh;
+	if (p->crew != NULL)
+		crew_rules(p->crew, fresh);
 	if (p->options->quiet == 0)
 		fprintf(stderr, "smtpscope: rules reloaded: %zu in force\n", ruleset_count(fresh->rules));
 }
@@ -291,18 +311,68 @@ start_listening(struct proxy *p)
 	return EXIT_USAGE;
 }
 
+/* 0: one a core that we may run on. */
+static unsigned
+workers_wanted(const struct options *options)
+{
+	cpu_set_t cores;
+
+	if (options->workers > 0)
+		return (unsigned)options->workers;
+	return sched_getaffinity(0, sizeof cores, &cores) == 0 && CPU_COUNT(&cores) > 0 ? (unsigned)CPU_COUNT(&cores) : 1;
+}
+
+/* The workers beside main's. False: they cannot be had, which was told. */
+static bool
+make_crew(struct proxy *p)
+{
+	struct crew_model model = {.worker = &p->worker, .reporting = &p->reporting, .upstream = p->upstream.at,
+	    .upstreams = p->upstream.count, .connect_timeout_us = p->options->connect_timeout_us,
+	    .sink = p->sink != NULL ? &p->sink_settings : NULL};
+	unsigned count = workers_wanted(p->options) - 1;
+	char error[URL_ERROR_MAX];
+
+	if (count == 0)
+		return true;
+	p->crew = crew_new(&model, count, error);
+	if (p->crew == NULL) {
+		fprintf(stderr, "smtpscope: --workers: %s\n", error);
+		return false;
+	}
+	listeners_tell(p->worker.listeners);
+	return true;
+}
+
+/* Everything listens: the loops go round until they are left. */
+static int
+go_round(struct proxy *p)
+{
+	if (p->crew != NULL && !crew_start(p->crew)) {
+		fprintf(stderr, "smtpscope: --workers: no thread can be had: %s\n", strerror(errno));
+		return EXIT_FAILED;
+	}
+	if (event_base_dispatch(p->worker.base) >= 0)
+		return EXIT_DONE;
+	fprintf(stderr, "smtpscope: the event loop failed: %s\n", strerror(errno));
+	return EXIT_FAILED;
+}
+
 /* The loop has been left: what is still there is cut off, and what was counted is told. */
 static int
 finish(struct proxy *p, int code)
 {
 	const struct rulebook *rulebook = p->worker.rulebook;
+	const char *why = p->stopped_by != NULL ? p->stopped_by : "the proxy ends";
 	int told;
 
-	pairs_stop(&p->worker, p->stopped_by != NULL ? p->stopped_by : "the proxy ends");
+	pairs_stop(&p->worker, why);
+	if (p->crew != NULL)
+		crew_end(p->crew, why);
 	if (p->sink != NULL)
 		sink_server_stop(p->sink);
 	intercept_free(p->sink_tls);
 	p->companion->end(p->companion_state);
+	crew_free(p->crew);
 	if (code == EXIT_DONE)
 		rulebook_summarize(rulebook, reporting_sink(&p->reporting), worker_now(&p->worker));
 	told = reporting_close(&p->reporting, code == EXIT_DONE);
@@ -339,22 +409,22 @@ run(struct proxy *p, const struct worker_tls *tls)
 	if (ruleset_wants_seed(worker->rulebook->rules) && !options->seed_given)
 		fprintf(stderr, "smtpscope: --seed %" PRIu64 " gives the same chances again\n", options->seed);
 	worker->listeners = listeners_new(worker, stderr);
+	if (workers_wanted(options) > 1)
+		listeners_share(worker->listeners);
 	worker->upstreams = upstreams_new(worker, p->upstream.at, p->upstream.count, options->connect_timeout_us, NULL);
 	worker->idle_timeout_us = options->idle_timeout_us;
 	worker->max_sessions = options->max_sessions;
-	worker->stopped = leave_loop;
+	worker->stopped = one_is_idle;
 	worker->stopped_to = p;
 	p->since_us = worker_now(worker);
 	if (take_signals(p) && (!has_sink(&p->upstream) || start_sink(p)) &&
 	    p->companion->begin(p, options, &p->companion_state)) {
 		worker->room = raise_descriptors((has_sink(&p->upstream) ? 3 : 2) + (options->save_messages != NULL),
-		    p->listen.count);
+		    workers_wanted(options) * (p->listen.count + DESCRIPTORS_WORKER));
 		code = start_listening(p);
 	}
-	if (code == EXIT_DONE && event_base_dispatch(worker->base) < 0) {
-		fprintf(stderr, "smtpscope: the event loop failed: %s\n", strerror(errno));
-		code = EXIT_FAILED;
-	}
+	if (code == EXIT_DONE)
+		code = make_crew(p) ? go_round(p) : EXIT_FAILED;
 	code = finish(p, code);
 	listeners_free(worker->listeners);
 	upstreams_free(worker->upstreams);
@@ -384,21 +454,34 @@ void
 proxy_sessions(struct proxy *p, void (*told)(void *to, const struct session_glance *glance), void *to)
 {
 	pairs_glance(&p->worker, told, to);
-	told(to, NULL);
+	if (p->crew != NULL)
+		crew_sessions(p->crew, told, to);
+	else
+		told(to, NULL);
 }
 
 void
 proxy_close(struct proxy *p, uint64_t session, const char *reason, void (*done)(void *to, bool found), void *to)
 {
-	done(to, pairs_stop_one(&p->worker, session, reason));
+	if (pairs_stop_one(&p->worker, session, reason))
+		done(to, true);
+	else if (p->crew != NULL)
+		crew_close(p->crew, session, reason, done, to);
+	else
+		done(to, false);
 }
 
 void
-proxy_stats(const struct proxy *p, struct proxy_stats *stats)
+proxy_stats(struct proxy *p, void (*told)(void *to, const struct proxy_stats *stats), void *to)
 {
-	*stats = (struct proxy_stats){.since_us = p->since_us, .open = p->worker.pair_count,
+	struct proxy_stats stats = {.since_us = p->since_us, .open = p->worker.pair_count,
 	    .turned_away = p->worker.turned_away};
-	summary_total(p->reporting.summary, &stats->totals);
+
+	summary_total(p->reporting.summary, &stats.totals);
+	if (p->crew != NULL)
+		crew_stats(p->crew, &stats, told, to);
+	else
+		told(to, &stats);
 }
 
 int

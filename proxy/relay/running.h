@@ -45,6 +45,6 @@ struct proxy_stats {
 	uint64_t open, turned_away;     /* sessions now; connections beyond --max-sessions */
 	struct summary_totals totals;
 };
-void proxy_stats(const struct proxy *proxy, struct proxy_stats *stats);
+void proxy_stats(struct proxy *proxy, void (*told)(void *to, const struct proxy_stats *stats), void *to);
 
 #endif

@@ -25,7 +25,21 @@ worker_init(struct worker *worker)
 		return false;
 	arena_init(&worker->arena);
 	worker->clock_us = clock_read(CLOCK_REALTIME) - clock_read(CLOCK_MONOTONIC);
+	worker->tally = &worker->own_tally;
 	return alarms_init(&worker->alarms, worker->base, worker->clock_us, pair_is_woken);
+}
+
+bool
+worker_init_beside(struct worker *worker, const struct worker *first)
+{
+	if (!worker_init(worker))
+		return false;
+	worker->tally = first->tally;
+	worker->tls = first->tls;
+	worker->idle_timeout_us = first->idle_timeout_us;
+	worker->max_sessions = first->max_sessions;
+	worker->room = first->room;
+	return true;
 }
 
 void

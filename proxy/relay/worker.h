@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What all sessions of one loop share. A session lives and dies on one worker; nothing here
- * is locked, and nothing is known to another worker.
+ * is locked, and but for the tally nothing is known to another worker.
  */
 #ifndef RELAY_WORKER_H
 #define RELAY_WORKER_H
+
+#include <stdatomic.h>
 
 #include "proxy/loop.h"
 
@@ -30,6 +32,13 @@ struct worker_tls {
 /* Both legs pass TLS or none does; and what becomes of glued octets. */
 void worker_tls_agree(const struct worker_tls *tls, enum session_tls way[2], bool *drops_glued);
 
+/* What all workers count together. */
+struct worker_tally {
+	atomic_uint_fast64_t last_session;      /* number given last */
+	atomic_uint_fast64_t open;              /* sessions */
+	atomic_uint_fast64_t paused_us;         /* when it was said last that none is accepted; 0: never */
+};
+
 struct worker {
 	struct event_base *base;        /* owned */
 	struct alarms      alarms;      /* of its sessions */
@@ -44,7 +53,8 @@ struct worker {
 	uint64_t           idle_timeout_us;     /* 0: none */
 	uint64_t           max_sessions;        /* 0: no limit */
 	uint64_t           room;                /* sessions for which there are descriptors; 0: unknown */
-	uint64_t           last_session;        /* number given last */
+	struct worker_tally *tally;             /* own_tally, or that of the worker that it was made after */
+	struct worker_tally  own_tally;
 	uint64_t           turned_away;         /* connections beyond max_sessions */
 	struct pair       *pairs;               /* all that live */
 	size_t             pair_count;
@@ -57,6 +67,11 @@ struct worker {
 
 /* False: no loop could be made. */
 bool worker_init(struct worker *worker);
+/*
+ * One with the settings of another, to run beside it on another thread: with a loop of its own, no
+ * listeners, upstreams, rules yet. It counts in the other's tally. False: no loop could be made.
+ */
+bool worker_init_beside(struct worker *worker, const struct worker *first);
 void worker_clear(struct worker *worker);
 
 /*

@@ -279,8 +279,9 @@ def one_session_too_many():
 
 def without_descriptors():
     """More clients than descriptors: those who do not get in wait, and come in when others leave."""
+    # In their order where one worker lets them in.
     with Server() as server, Proxy(
-            "-u", server.url, preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30))) as proxy:
+            "-u", server.url, "--workers", 1, preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30))) as proxy:
         clients = [proxy.connect() for _ in range(25)]
         proxy.stderr.wait(lambda line: "accepting no connection for now" in line)
         for client in clients:
