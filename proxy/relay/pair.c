@@ -77,6 +77,8 @@ pair_carry_out(struct pair *pair, enum smtp_side side, const struct plan *plan, 
 		pair->leg[SMTP_SERVER].state = LEG_CONNECTING;
 		pair->dial_due = true;
 	}
+	for (unsigned i = 0; i < plan->segments; i++)
+		pair->secure_due[plan->segment[i].to] |= plan->segment[i].secure;
 	if (plan->segments > 0) {
 		put(pair, SMTP_CLIENT, plan, now_us);
 		put(pair, SMTP_SERVER, plan, now_us);
@@ -124,6 +126,8 @@ pair_read_ended(struct pair *pair, enum smtp_side side, enum close_how how, stru
 
 	if (how == CLOSE_RESET && leg_is_securing(leg) && !pair->over)
 		pair_tls_lost(pair, side, VIEW("the connection was reset"), now_us);
+	else if (how != CLOSE_EOF && pair_tls_is_late(pair, side))
+		pair_tls_cannot(pair, side, now_us);
 	leg->eof = true;
 	if (how != CLOSE_EOF)
 		pair_lose(pair, side, false);
@@ -310,6 +314,7 @@ is_due(const struct pair *pair)
 	return has_more(pair, SMTP_CLIENT) || has_more(pair, SMTP_SERVER) ||
 	    pair->resumes[SMTP_CLIENT] > 0 || pair->resumes[SMTP_SERVER] > 0 ||
 	    pair->feed_due[SMTP_CLIENT] || pair->feed_due[SMTP_SERVER] || pair->dial_due ||
+	    pair_tls_is_late(pair, SMTP_CLIENT) || pair_tls_is_late(pair, SMTP_SERVER) ||
 	    pair->unreachable_due;
 }
 
@@ -336,6 +341,10 @@ do_due(struct pair *pair, uint64_t now_us)
 	for (int i = SMTP_CLIENT; i <= SMTP_SERVER; i++) {
 		if (has_more(pair, (enum smtp_side)i)) {
 			read_leg(pair, (enum smtp_side)i, now_us);
+			return true;
+		}
+		if (pair_tls_is_late(pair, (enum smtp_side)i)) {
+			pair_tls_cannot(pair, (enum smtp_side)i, now_us);
 			return true;
 		}
 	}

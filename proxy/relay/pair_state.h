@@ -33,10 +33,11 @@ struct pair {
 	struct leg        leg[2];       /* by enum smtp_side */
 	unsigned          resumes[2];   /* due: session_resume, by the side whose octets waited */
 	bool              feed_due[2];  /* due: that side's kept octets, even none */
-	bool              dial_due;
-	bool              unreachable_due;
-	bool              over;         /* the session wants nothing any more */
-	bool              settling;
+	bool              secure_due[2]; /* TLS is to begin on that leg, and what came of it was not told yet */
+	bool              dial_due : 1;
+	bool              unreachable_due : 1;
+	bool              over : 1;     /* the session wants nothing any more */
+	bool              settling : 1;
 	uint16_t          server_url;   /* what was connected to: index in the upstreams */
 	char             *why;          /* unreachable_due: the reason; owned */
 };
@@ -73,6 +74,9 @@ void pair_tls_step(struct pair *pair, enum smtp_side side, uint64_t now_us);
 /* A leg's TLS has failed, as its connection says; or the leg was lost on the way. */
 void pair_tls_failed(struct pair *pair, enum smtp_side side, uint64_t now_us);
 void pair_tls_lost(struct pair *pair, enum smtp_side side, struct view reason, uint64_t now_us);
+/* Whether TLS was to begin on a leg where it cannot any more; pair_tls_cannot tells that. */
+bool pair_tls_is_late(const struct pair *pair, enum smtp_side side);
+void pair_tls_cannot(struct pair *pair, enum smtp_side side, uint64_t now_us);
 /* Ends handshakes that take too long. */
 void pair_tls_wake(struct pair *pair, uint64_t now_us);
 

@@ -30,6 +30,7 @@ fail(struct pair *pair, enum smtp_side side, const struct event_tls *event, uint
 	struct leg *leg = &pair->leg[side];
 	struct plan plan;
 
+	pair->secure_due[side] = false;
 	pair->resumes[smtp_other_side(side)] += outlet_clear(&leg->outlet);
 	session_leg_failed(pair->session, side, event, now_us, &plan);
 	pair_carry_out(pair, side, &plan, now_us);
@@ -61,12 +62,31 @@ pair_tls_lost(struct pair *pair, enum smtp_side side, struct view reason, uint64
 	fail(pair, side, &event, now_us);
 }
 
+bool
+pair_tls_is_late(const struct pair *pair, enum smtp_side side)
+{
+	const struct leg *leg = &pair->leg[side];
+
+	return pair->secure_due[side] && !pair->over && leg->tls == NULL &&
+	    (leg->state == LEG_GONE || leg->lost || leg->fin_sent);
+}
+
+void
+pair_tls_cannot(struct pair *pair, enum smtp_side side, uint64_t now_us)
+{
+	struct event_tls event = {.reason = pair->leg[side].fin_sent
+	    ? VIEW("the client had closed its half of the connection") : VIEW("the connection was lost")};
+
+	fail(pair, side, &event, now_us);
+}
+
 static void
 succeed(struct pair *pair, enum smtp_side side, uint64_t now_us)
 {
 	struct event_tls event = event_of(pair->leg[side].tls->conn);
 	struct plan plan;
 
+	pair->secure_due[side] = false;
 	session_leg_secured(pair->session, side, &event, now_us, &plan);
 	pair_carry_out(pair, side, &plan, now_us);
 	pair_flush(pair, side, now_us);

@@ -91,6 +91,8 @@ ending_of_side(struct session *s, enum smtp_side from, bool stuck)
 {
 	struct direction *dir = &s->from[from];
 
+	if (from == SMTP_SERVER && securing_lost_server(s))
+		return;
 	if (dir->eof && !dir->ended && !stuck && !dir->held && dir->pending == NULL)
 		put_end(s, smtp_other_side(from), END_FIN);
 	/* Without a server there is nobody left to talk to. */

@@ -357,6 +357,15 @@ server_lacks_tls(struct session *s, struct view reason)
 	server_fails(s, &tls);
 }
 
+bool
+securing_lost_server(struct session *s)
+{
+	if (s->securing == NULL || s->securing->own == OWN_NONE || s->server != SERVER_OPEN)
+		return false;
+	server_lacks_tls(s, VIEW("the server closed the connection"));
+	return true;
+}
+
 void
 securing_goes_on(struct session *s, enum smtp_verb verb, const struct smtp_reply *said)
 {

@@ -69,6 +69,8 @@ bool securing_holds_greeting(struct session *s, struct view octets);
 /* The greeting is kept back while the proxy says STARTTLS. True: it was taken. */
 bool securing_keeps_greeting(struct session *s, const struct smtp_exchange *e, struct view octets,
     enum event_origin origin, int64_t latency_us);
+/* The server has said FIN. True: TLS was to begin with it, which has failed by that. */
+bool securing_lost_server(struct session *s);
 /* A reply to a command of the proxy's own, when it has been settled. */
 void securing_goes_on(struct session *s, enum smtp_verb verb, const struct smtp_reply *said);
 
