@@ -83,7 +83,8 @@ edit_put(struct editor *e, const struct edit_line *line, struct text *out)
 	text_put(out, end);
 	if (text.len + end.len == 0)
 		return;
-	e->out_start = end.len == 2;
+	/* A CR that what is changed ends in makes a CRLF of a bare LF. */
+	e->out_start = end.len == 2 || (end.len == 1 && text.len > 0 && text.at[text.len - 1] == '\r');
 	e->out_inside = end.len == 0 && text.at[text.len - 1] != '\n';
 }
 

@@ -183,6 +183,13 @@ may_release(const struct session *s, bool chunk_ends)
 	    !(framing->by_count && framing->last && (has_rules(s, RULES_AT_CONTENT_END) || s->size_limit != 0));
 }
 
+bool
+content_awaits_header(const struct session *s)
+{
+	return s->content != NULL && !s->content->judged && has_rules(s, RULES_AT_CONTENT) &&
+	    ruleset_wants_header(s->config->rules);
+}
+
 static void
 put_content(struct session *s, struct view wire)
 {
@@ -203,16 +210,16 @@ content_settles(struct session *s, struct passage *p)
 	bool is_told = s->config->events.wants_content && !is_told_later(s);
 
 	fate.forwarded = !p->close[0] && !p->close[1] && !p->reset[0] && !p->reset[1];
+	if (s->content != NULL && may_release(s, chunk_ends)) {
+		s->content_way = CONTENT_FORWARDED;
+		withheld_release(s);
+	}
 	if (fate.forwarded)
 		put_content(s, p->unit.wire);
 	else
 		take_unit(s, SMTP_CLIENT, p->unit.wire);
 	if (s->content != NULL && !fate.forwarded)
 		transaction_forget_content(s->content);
-	if (s->content != NULL && may_release(s, chunk_ends)) {
-		s->content_way = CONTENT_FORWARDED;
-		withheld_release(s);
-	}
 	if (fate.forwarded && chunk_ends && s->content_way == CONTENT_FORWARDED)
 		rewriting_chunk_ends(s);
 	if (fate.forwarded)

@@ -329,9 +329,10 @@ event_message(struct session *s, struct transaction *t)
 	e.as.message.complete = e.as.message.incomplete == NULL;
 	e.as.message.changed = rewriting_has_changed(t, &e.as.message.forwarded_octets);
 	if (!e.as.message.changed) {
-		e.as.message.changed = t->swallowed > 0;
+		e.as.message.changed = t->swallowed > 0 || t->added > 0;
 		e.as.message.forwarded_octets = t->octets - t->swallowed;
 	}
+	e.as.message.forwarded_octets += t->added;
 	e.as.message.unwanted = ruleset_saves(s->config->rules) != NULL && !t->saved;
 	put(s, &e);
 }

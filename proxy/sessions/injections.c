@@ -74,6 +74,8 @@ inject_server(struct session *s, const struct passage *p, struct view octets)
 		withheld_release(s);
 		rewriting_content_ends(s);
 		put_octets(s, SMTP_SERVER, octets);
+		if (s->content != NULL)
+			s->content->added += octets.len;
 		return;
 	}
 	octets_keep(&s->injections, octets);

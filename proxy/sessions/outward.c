@@ -170,7 +170,7 @@ put_unit(struct session *s, enum smtp_side from, struct view wire)
 	if (s->content_way == CONTENT_SWALLOWED)
 		return;
 	octets_keep(&s->withheld, rest);
-	if (s->content_way == CONTENT_WITHHELD && s->withheld.len > s->config->max_content)
+	if (s->content_way == CONTENT_WITHHELD && s->withheld.len > s->config->max_content && !content_awaits_header(s))
 		s->content_way = CONTENT_TAIL_WITHHELD;
 	if (s->content_way == CONTENT_TAIL_WITHHELD)
 		release_all_but_one(s);

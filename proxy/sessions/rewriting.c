@@ -225,16 +225,30 @@ put_chunk_of_our_own(struct session *s, struct rewriting *r, size_t len)
 }
 
 
+/* The BDAT that waits, with another size. */
+static struct view
+line_with_size(struct session *s, const struct rewriting *r, uint64_t size)
+{
+	struct view line = {r->line.octets, r->line.len}, rest;
+	size_t digits = 0;
+
+	while (digits < line.len && (line.at[digits] < '0' || line.at[digits] > '9'))
+		digits++;
+	rest = view_from(line, digits);
+	while (rest.len > 0 && *rest.at >= '0' && *rest.at <= '9')
+		rest = view_from(rest, 1);
+	return arena_printf(s->config->arena, "%.*s%llu%.*s", (int)digits, line.at, (unsigned long long)size,
+	    (int)rest.len, rest.at);
+}
+
 /* The BDAT that waited, with the size that its chunk has now. */
 static void
 put_command(struct session *s, struct rewriting *r)
 {
-	const struct smtp_command *c = &r->command.unit.as.command;
-	bool last = c->chunk_last, same = !r->split && c->chunk == r->chunk.len;
+	bool same = !r->split && r->command.unit.as.command.chunk == r->chunk.len;
 	struct view line = {r->line.octets, r->line.len};
 
-	line = same ? arena_copy(s->config->arena, line) :
-	    arena_printf(s->config->arena, "BDAT %zu%s\r\n", r->chunk.len, last ? " LAST" : "");
+	line = same ? arena_copy(s->config->arena, line) : line_with_size(s, r, r->chunk.len);
 	tell_command(s, r, true, same ? VIEW_NONE : smtp_line_text(line));
 	put_chunk(s, r, line, r->chunk.len);
 	forget(&r->chunk);
@@ -334,8 +348,7 @@ rewriting_stream_ends(struct session *s)
 	if (r->editor != NULL)
 		go_on(s, r, editor_finish(r->editor, s->config->arena));
 	if (r->line.len > 0 && left > 0) {
-		struct view line = arena_printf(s->config->arena, "BDAT %llu%s\r\n",
-		    (unsigned long long)(r->chunk.len + left), s->dialogue.content.last ? " LAST" : "");
+		struct view line = line_with_size(s, r, r->chunk.len + left);
 
 		tell_command(s, r, true, smtp_line_text(line));
 		put_chunk(s, r, line, r->chunk.len);
@@ -387,7 +400,8 @@ rewriting_waits(struct session *s)
 {
 	struct smtp_exchange *e;
 
-	if (!rewriting_holds_command(s) || smtp_keyword_in(s->keywords[SMTP_SERVER], SMTP_KEYWORD_PIPELINING))
+	if (!rewriting_holds_command(s) || (smtp_keyword_in(s->keywords[SMTP_SERVER], SMTP_KEYWORD_PIPELINING) &&
+	    !verdicts_one_by_one(s)))
 		return false;
 	smtp_dialogue_place(&s->dialogue, SMTP_SERVER, &e);
 	return e != NULL && e->by_proxy && e->verb == SMTP_BDAT;

@@ -245,6 +245,8 @@ void content_ends(struct session *s);   /* no more of it comes, and its transact
 void content_arrives(struct session *s, struct passage *p);
 void content_settles(struct session *s, struct passage *p);
 void content_end_settles(struct session *s, struct passage *p);
+/* Rules at CONTENT are to be asked once the header is there: until then its octets are kept, which are few. */
+bool content_awaits_header(const struct session *s);
 void content_tell_passed(struct session *s, struct view octets);
 void withheld_release(struct session *s);
 void withheld_forget(struct session *s);

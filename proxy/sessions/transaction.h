@@ -49,6 +49,7 @@ struct transaction {
 	uint64_t          message;              /* its number among the session's contents, from 1 */
 	uint64_t          octets, lines;
 	uint64_t          swallowed;            /* of octets: never sent to the server */
+	uint64_t          added;                /* in front of the end by a rule */
 	uint16_t          code, server_code;
 	const char       *parted_by;            /* the rule that has made the legs disagree; NULL: none; the ruleset's */
 	uint64_t          declared;             /* SIZE= of its MAIL; 0: none */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The one queue, as a property of the running proxy: random pipelined groups of commands
 through `smtpscope proxy`, with random rule files that answer, drop, delay, change or precede
-some of them. The client must get exactly one reply for each command that is owed one, in the
+some of them, and rewrite what comes as content. The client must get exactly one reply for each command that is owed one, in the
 order of its commands, and the server exactly what was to be forwarded.
 
 What a rule does to a command stands in the command ("NOOP keep-17"), so that what both ends
@@ -41,6 +41,8 @@ class Rules:
     def __init__(self, rng, lmtp):
         self.codes = {}         # (verb, fate): the code that the client gets
         self.texts = []
+        self.edits = []         # what is replaced in the lines of the content
+        self.kept = None        # octets of a chunk that are kept, where content is rewritten
         self.hidden = {keyword for keyword in ("PIPELINING", "CHUNKING") if rng.random() < 0.25}
         for keyword in sorted(self.hidden):
             self.add(f"hide {keyword}", "reply to EHLO, reply to LHLO", None, f"hide {keyword}")
@@ -48,6 +50,8 @@ class Rules:
             for fate in ("keep", "raw", "drop", "delay", "set", "inject", "aside", "late", "change", "lose"):
                 if rng.random() < 0.6:
                     self.choose(rng, verb, fate, lmtp)
+        if rng.random() < 0.5:
+            self.rewrite(rng)
         self.texts.append('''rule "the end of content" {
     on CONTENT-END
     when header["X-Fate"] == "keep"
@@ -100,6 +104,34 @@ class Rules:
             actions = ["drop"] if fate == "lose" else [f"reply {code} {enhanced}{said}"]
         self.codes[verb, fate] = code
         self.add(name, place, when, *actions)
+
+    def rewrite(self, rng):
+        edits = [("/^a\\./", r"^a\.", "."), ("/QUIT$/", "QUIT$", ""), ('"x"', "x", "xyz" * 9), ('"ok"', "ok", "ko"),
+                 ('"a."', r"a\.", "")]
+        self.edits = [edit for edit in edits if rng.random() < 0.5]
+        if self.edits:
+            self.add("rewrite", "CONTENT", None, *(f'replace {old} with "{new}"' for old, _, new in self.edits))
+            self.kept = rng.choice((None, 30, 100))
+
+    def rewritten(self, content, by_data):
+        """What becomes of it on its way."""
+        lines = []
+        for line in content.split("\r\n")[:-1]:
+            stored = changed = line[1:] if by_data and line.startswith(".") else line
+            for _, old, new in self.edits:
+                changed = re.sub(old, new, changed)
+            if changed != stored:
+                line = "." + changed if by_data and changed.startswith(".") else changed
+            lines.append(line + "\r\n")
+        return "".join(lines)
+
+    def chunks(self, line, chunk):
+        """The commands that the server gets for a client's."""
+        chunk = self.rewritten(chunk, False) if self.edits else chunk
+        while self.kept is not None and len(chunk) > self.kept:
+            yield f"BDAT {self.kept}\n{chunk[:self.kept]}"
+            chunk = chunk[self.kept:]
+        yield re.sub(r"\d+", str(len(chunk)), line, count=1) + "\n" + chunk
 
     def has(self, verb, fate):
         return (verb, fate) in self.codes
@@ -207,7 +239,7 @@ class Server:
     async def bdat(self, number, line):
         words = line.split(" ")
         count, last = int(words[1]), "LAST" in words
-        early = not self.lmtp and self.rng.random() < 0.1
+        early = not self.lmtp and len(words) > 2 and self.rng.random() < 0.1
         if early:
             self.say(number, 552)
             await self.writer.drain()
@@ -266,6 +298,11 @@ class Client:
         self.must_get.append(line)
         return len(self.must_get)
 
+    def forward_chunk(self, line, chunk):
+        for wire in self.rules.chunks(line, chunk):
+            number = self.forward(wire)
+        return number
+
     def command(self, verb, fate):
         """Says a command of this fate; returns its reply (Expected or None), and its number at the server (or None)."""
         self.serial += 1
@@ -279,7 +316,6 @@ class Client:
         wire = line
         if chunk is not None:
             self.out += chunk.encode()
-            wire = line + "\n" + chunk
         rules = self.rules
         if verb == "BDAT" and "CHUNKING" in rules.hidden and not (rules.has(verb, fate) and fate in ("keep", "raw", "drop")):
             if rules.has(verb, fate) and fate == "inject":
@@ -288,7 +324,7 @@ class Client:
                 self.see(line, f"aside {line}", 299)
             return self.see(line, code=502), None
         if not rules.has(verb, fate):
-            number = self.forward(wire)
+            number = self.forward(wire) if chunk is None else self.forward_chunk(line, chunk)
             return self.see(line, f"k{number}"), number
         code = rules.codes[verb, fate]
         if fate == "drop":
@@ -302,7 +338,7 @@ class Client:
         if fate == "set":
             wire = {"MAIL": "MAIL FROM:<set@example.org>", "RCPT": "RCPT TO:<set@example.org>"}.get(
                 verb, line.split(" ")[0] + " <set@example.org>")
-        number = self.forward(wire)
+        number = self.forward(wire) if chunk is None else self.forward_chunk(line, chunk)
         if fate == "lose":
             return None, number
         if fate == "change":
@@ -423,7 +459,7 @@ class Client:
         elif number is None:
             self.finals("content", 451)
         else:
-            self.finals("content", number=self.forward(text))
+            self.finals("content", number=self.forward(self.rules.rewritten(text, True)))
         # It has gone inside the content, which it thus throws away.
         self.left = number is not None and keep
 
@@ -448,11 +484,13 @@ class Client:
         if "CHUNKING" in self.rules.hidden:
             self.finals(line, 502)
         elif keep:
-            # It is taken back: the server never gets it, and RSET in its place.
+            # It is taken back: the server never gets it (or not all of it), and RSET in its place.
+            for wire in [*self.rules.chunks(line, chunk)][:-1]:
+                self.forward(wire)
             self.forward("RSET")
             self.finals(line, 552, "kept")
         else:
-            self.finals(line, number=self.forward(line + "\n" + chunk))
+            self.finals(line, number=self.forward_chunk(line, chunk))
 
     async def flush(self):
         """What is to be said goes out, in segments that end anywhere."""
@@ -515,7 +553,7 @@ async def proxy_starts(directory, rules, scheme, port, seed):
     path.write_text("\n\n".join(rules.texts) + "\n")
     proxy = await asyncio.create_subprocess_exec(
         SMTPSCOPE, "proxy", "-l", f"{scheme}://127.0.0.1:0", "-u", f"{scheme}://127.0.0.1:{port}", "-r", path,
-        "-f", "json", "-o", pathlib.Path(directory) / "events.jsonl", "--seed", str(seed), "--grace", "1s",
+        *(["--max-content", str(rules.kept)] if rules.kept else []), "-f", "json", "-o", pathlib.Path(directory) / "events.jsonl", "--seed", str(seed), "--grace", "1s",
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE)
     said = b""
     while (match := re.search(rb"listening on \w+://127\.0\.0\.1:(\d+)\n", said)) is None:

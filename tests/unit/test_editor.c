@@ -29,6 +29,8 @@ static const struct sample samples[] = {
 	{"replace \"z\" with \".\"", "z\r\nzz\r\n", ".\r\n..\r\n", true},
 	/* Behind a bare LF no line begins, for transparency. */
 	{"replace \"z\" with \".\"", "a\nz\r\n", "a\n.\r\n", false},
+	/* Unless a CR comes to stand in front of it. */
+	{"replace \"z\" with \"\"", "a\rz\n.\r\n", "a\r\n..\r\n", false},
 	/* Raw: line ends in the string. */
 	{"replace \"END\" with \"\\r\\n.\\r\\n\"", "x END y\r\n", "x \r\n.\r\n y\r\n", false},
 	{"replace \"END\" with \".\\r\\n\"", "x\r\nEND\r\n.\r\n", "x\r\n.\r\n\r\n.\r\n", false},
@@ -131,6 +133,76 @@ START_TEST(octets_that_go_on)
 }
 END_TEST
 
+static uint64_t
+random_next(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/* What chance writes, and what becomes of it: in one piece, or in pieces of a few octets. */
+static struct view
+edit_random(struct trial *t, const char *actions, struct view content, bool by_data, uint64_t cuts)
+{
+	struct editor *editor = editor_of(t, actions, by_data);
+	struct text out = TEXT_IN(&t->arena);
+
+	while (content.len > 0) {
+		size_t n = cuts == 0 ? content.len : 1 + random_next(&cuts) % 7;
+
+		n = n < content.len ? n : content.len;
+		text_put(&out, editor_feed(editor, view_first(content, n), &t->arena));
+		content = view_from(content, n);
+	}
+	text_put(&out, editor_finish(editor, &t->arena));
+	editor_free(editor);
+	return text_done(&out);
+}
+
+/*
+ * Whatever the octets: what matches nothing stays what it is, where they are cut does not matter,
+ * and by DATA no line of what goes on is a dot alone that was none before.
+ */
+START_TEST(random_contents)
+{
+	static const char octets[] = "..\r\n\r\n\r\n::aaAb \tX";
+	static const char *const actions[] = {"replace \"a\" with \".\"", "replace /^\\.*A?/i with \"\" corrupt 3",
+	    "header remove \"a\" header add \".\" \"x\" replace /^(.)(.)/ with \"$2$1\"",
+	    "header set \"b\" \"1\" replace /[ab]+$/ with \"\""};
+	uint64_t state = 0x5eed;
+	char content[400];
+
+	for (unsigned run = 0; run < 3000; run++) {
+		struct view sent = {content, random_next(&state) % sizeof content}, whole, cut;
+		struct trial one, other;
+		bool by_data = run % 2 == 0;
+		const char *what = actions[run / 2 % 4];
+
+		for (size_t i = 0; i < sent.len; i++)
+			content[i] = octets[random_next(&state) % (sizeof octets - 1)];
+		if (by_data && sent.len >= 2)
+			memcpy(content + sent.len - 2, "\r\n", 2);
+		/* The content ends where the first dot stands alone: it is not part of it. */
+		for (size_t i = 0; by_data && i + 3 <= sent.len; i++)
+			if ((i == 0 || (i > 1 && memcmp(content + i - 2, "\r\n", 2) == 0)) && memcmp(content + i, ".\r\n", 3) == 0)
+				content[i] = 'y';
+		whole = edit_random(&one, "replace \"never\" with \"x\" header remove \"none\"", sent, by_data, 1 + state);
+		ck_assert_msg(view_equal(whole, sent), "run %u", run);
+		trial_end(&one);
+		whole = edit_random(&one, what, sent, by_data, 0);
+		cut = edit_random(&other, what, sent, by_data, 1 + state);
+		ck_assert_msg(view_equal(whole, cut), "run %u: %s", run, what);
+		for (size_t i = 0; by_data && i + 3 <= whole.len; i++)
+			ck_assert_msg(memcmp(whole.at + i, ".\r\n", 3) != 0 || (i > 0 && (whole.at[i - 1] != '\n' ||
+			    i == 1 || whole.at[i - 2] != '\r')), "run %u: %s", run, what);
+		trial_end(&one);
+		trial_end(&other);
+	}
+}
+END_TEST
+
 START_TEST(long_lines_are_counted)
 {
 	struct trial t;
@@ -200,6 +272,7 @@ main(void)
 	int failed;
 
 	tcase_add_loop_test(tcase, octets_that_go_on, 0, sizeof samples / sizeof *samples);
+	tcase_add_test(tcase, random_contents);
 	tcase_add_test(tcase, long_lines_are_counted);
 	tcase_add_loop_test(tcase, signatures_that_break, 0, sizeof breaks / sizeof *breaks);
 	tcase_add_test(tcase, the_next_rule_sees_it);

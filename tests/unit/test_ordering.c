@@ -18,6 +18,7 @@ struct note {
 	unsigned id;
 	unsigned forged;        /* code of the reply that a rule gives; 0: none */
 	bool     kept;          /* the server does not see it */
+	bool     own_chunk;     /* a chunk of the proxy's, which the client does not hear of */
 	unsigned left;          /* how often the dialogue gave it back */
 };
 
@@ -252,6 +253,50 @@ command_settles(struct proxy *p, const struct smtp_unit *unit, struct said *s)
 		client_decided(&p->w, s->id, 0);
 }
 
+/* The chunk that is withheld will not be the server's any more. */
+static void
+take_back(struct proxy *p)
+{
+	p->withheld.len = 0;
+	free(p->content_must->text.at);
+	free(p->content_must->content.at);
+	memset(p->content_must, 0, sizeof *p->content_must);
+	p->w.server_must_count--;
+}
+
+/* A chunk of the proxy's own, in front of the one that is withheld. */
+static void
+own_chunk(struct proxy *p)
+{
+	struct world *w = &p->w;
+	struct server_must last = w->server_must[--w->server_must_count];
+	unsigned id = INSERTED + WORLD_THINGS + p->note_count;
+	struct note *note = note_new(p, id, 0);
+
+	memset(&w->server_must[w->server_must_count], 0, sizeof last);
+	octets_add(&server_must_get(w, id, SMTP_BDAT, "BDAT 3", 6)->content, "abc", 3);
+	octets_add(&w->server_in, "BDAT 3\r\nabc", 11);
+	p->content_must = &w->server_must[w->server_must_count++];
+	*p->content_must = last;
+	world_check(w, smtp_dialogue_inserted_chunk(&p->d, p->now_us, note) != NULL, "no chunk can be inserted");
+	note->own_chunk = true;
+}
+
+/* The server refuses it: that is what the client is told of its own, of which the rest is swallowed. */
+static void
+own_chunk_answered(struct proxy *p, unsigned code)
+{
+	struct smtp_exchange *e;
+
+	if (code < 400 || p->way != WAY_WITHHELD || chance(&p->w, 40))
+		return;
+	e = smtp_dialogue_chunk_unsent(&p->d);
+	world_check(&p->w, e != NULL && ((struct note *)e->note)->id == p->chunk_id, "another chunk is not sent");
+	((struct note *)e->note)->forged = code;
+	take_back(p);
+	p->way = WAY_SWALLOWED;
+}
+
 static void
 content_settles(struct proxy *p, const struct smtp_unit *unit)
 {
@@ -262,6 +307,8 @@ content_settles(struct proxy *p, const struct smtp_unit *unit)
 	world_check(&p->w, s != NULL && s->is_content && p->content_len + unit->wire.len <= s->text.len &&
 	    memcmp(s->text.at + p->content_len, unit->wire.at, unit->wire.len) == 0, "other content than was sent");
 	p->content_len += unit->wire.len;
+	if (p->way == WAY_WITHHELD && !p->gone && chance(&p->w, 30))
+		own_chunk(p);
 	if (fate.forwarded) {
 		if (p->in_chunk)
 			octets_add(&p->content_must->content, unit->wire.at, unit->wire.len);
@@ -287,13 +334,9 @@ last_chunk_settles(struct proxy *p, struct smtp_fate *fate)
 	p->way = WAY_ON;
 	if (!taken_back)
 		return;
-	p->withheld.len = 0;
 	((struct note *)e->note)->forged = code;
 	/* It never was the server's: RSET has its number. */
-	free(p->content_must->text.at);
-	free(p->content_must->content.at);
-	memset(p->content_must, 0, sizeof *p->content_must);
-	p->w.server_must_count--;
+	take_back(p);
 	insert(p);
 }
 
@@ -491,6 +534,8 @@ reply_settles(struct proxy *p, const struct smtp_unit *unit)
 	world_answered(&p->w, 1, m->id, m->verb, m->is_content, code);
 	p->rest_on[SMTP_SERVER] = fate.forwarded;
 	reply_told(p, unit, e, &fate, k);
+	if (note->own_chunk)
+		own_chunk_answered(p, code);
 	smtp_dialogue_settle(&p->d, SMTP_SERVER, &fate);
 }
 
