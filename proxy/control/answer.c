@@ -111,6 +111,7 @@ answer_switch(struct control_answer *a, enum control_word word, const char *name
 {
 	const struct rulebook *rulebook = proxy_rulebook(a->proxy);
 	size_t rule = ruleset_find(rulebook->rules, view_of(name));
+	struct buffer said = {0};
 	struct rules_count count;
 
 	if (rule == RULES_NONE_SUCH) {
@@ -126,14 +127,18 @@ answer_switch(struct control_answer *a, enum control_word word, const char *name
 		a->code = EXIT_FAILED;
 		return;
 	}
-	rules_state_count(rulebook->state, rule, &count);
-	if (a->json) {
-		rule_as_json(&a->text, &count);
-		return;
-	}
-	say_escaped(&a->text, view_of(name));
-	buffer_printf(&a->text, word == CONTROL_FIRE ? " acts at its next match\n" :
+	say_escaped(&said, view_of(name));
+	buffer_printf(&said, word == CONTROL_FIRE ? " acts at its next match\n" :
 	    word == CONTROL_ENABLE ? " is enabled\n" : " is disabled\n");
+	/* Who reads the events later wants to know why a rule did what it did. */
+	if (!a->quiet)
+		fprintf(stderr, "smtpscope: ctl: rule %.*s", (int)said.len, said.at);
+	rules_state_count(rulebook->state, rule, &count);
+	if (a->json)
+		rule_as_json(&a->text, &count);
+	else
+		buffer_put(&a->text, (struct view){said.at, said.len});
+	buffer_free(&said);
 }
 
 /* A session's line, and its number to sort by. */
@@ -341,6 +346,17 @@ take_stats(void *to, const struct proxy_stats *stats)
 	else
 		stats_as_text(&a->text, stats, proxy_now(a->proxy));
 	a->done(a);
+}
+
+void
+control_answer_clear(struct control_answer *a)
+{
+	struct row *row = (struct row *)(void *)a->rows.at;
+
+	for (size_t i = 0; i < a->rows.len / sizeof *row; i++)
+		buffer_free(&row[i].line);
+	buffer_free(&a->rows);
+	buffer_free(&a->text);
 }
 
 void

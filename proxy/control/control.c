@@ -31,6 +31,7 @@ struct control {
 	struct proxy     *proxy;
 	char             *path;
 	struct stat       made;
+	bool              quiet;
 	int               fd;
 	struct loop_event event;
 	struct visit     *visits;
@@ -51,7 +52,7 @@ visit_free(struct visit *visit)
 		visit->next->at = visit->at;
 	buffer_free(&visit->request);
 	buffer_free(&visit->reply);
-	buffer_free(&visit->answer.text);
+	control_answer_clear(&visit->answer);
 	free(visit);
 	if (control->count-- == VISITS_MOST)
 		event_add(&control->event, NULL);
@@ -128,6 +129,7 @@ request_is_there(struct visit *visit)
 		word = control_word_read(words + 2, count - 2, err);
 	fclose(err);
 	*answer = (struct control_answer){.proxy = visit->control->proxy, .done = answer_is_there,
+	    .quiet = visit->control->quiet,
 	    .json = count >= 2 && strcmp(words[1], "json") == 0};
 	if (word == CONTROL_WORD_COUNT) {
 		answer->code = EXIT_USAGE;
@@ -195,6 +197,7 @@ control_begin(struct proxy *proxy, const struct options *options, void **state)
 		abort();
 	control->proxy = proxy;
 	control->path = strdup(options->control);
+	control->quiet = options->quiet > 0;
 	control->fd = control_path_listen(control->path, &control->made, stderr);
 	if (control->fd < 0)
 		return false;

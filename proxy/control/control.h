@@ -18,12 +18,16 @@ void control_end(void *state);
 struct control_answer {
 	struct proxy *proxy;
 	bool          json;
+	bool          quiet;            /* what is changed is not said on standard error */
 	int           code;             /* exit code */
 	struct buffer text;             /* what is to be printed */
 	struct buffer rows;             /* struct row: of a table of sessions, while they come */
 	void        (*done)(struct control_answer *answer);
 	uint64_t      number;           /* close: of the session */
 };
+
+/* Frees what it holds, of an answer that has not come too. */
+void control_answer_clear(struct control_answer *answer);
 
 /* Asks (operand "": none); calls done when the answer is there, before it returns or later. */
 void control_ask(struct control_answer *answer, enum control_word word, const char *operand);

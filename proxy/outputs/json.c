@@ -348,6 +348,8 @@ rule_event(struct buffer *out, const struct event *event)
 	json_word(out, "at", event->as.rule.at);
 	if (event->as.rule.thrown)
 		json_number(out, "throw", event->as.rule.throw);
+	if (event->as.rule.fired)
+		json_bool(out, "fired", true);
 	json_bool(out, "dry_run", event->as.rule.dry_run);
 }
 

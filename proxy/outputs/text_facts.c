@@ -239,6 +239,8 @@ text_show_rule(struct text_line *line, const struct event *event)
 	text_line_note(line, "%s", event->as.rule.at);
 	if (event->as.rule.thrown)
 		text_line_note(line, "threw %.6g%%", event->as.rule.throw);
+	if (event->as.rule.fired)
+		text_line_note(line, "fired");
 	if (event->as.rule.dry_run)
 		text_line_note(line, "not done: dry run");
 	text_line_end(line);

@@ -278,6 +278,7 @@ try_rule(struct judging *j, uint32_t number)
 		j->steps[before].rule = rule->name;
 		j->steps[before].action = action->text;
 		j->steps[before].at = rule->at;
+		j->steps[before].fired = fired;
 		j->steps[before].thrown = throw.thrown;
 		j->steps[before].throw = throw.percent;
 	}

@@ -179,6 +179,7 @@ struct step {
 	const char     *rule;           /* name; lives as long as the ruleset */
 	const char     *action;         /* as written, white space folded: `reply 421 4.3.2 "..."` */
 	const char     *at;             /* "file:line" */
+	bool            fired;          /* whatever its doses: see rules_state_fire */
 	bool            thrown;         /* by chance: throw is what was thrown, 0 to 100 */
 	double          throw;
 };

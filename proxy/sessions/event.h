@@ -141,6 +141,7 @@ struct event {
 		} finding;
 		struct {
 			const char *rule, *action, *at; /* "reply 421 4.3.2 ...", "file:line" */
+			bool        fired;              /* by ctl, whatever its doses */
 			bool        thrown;             /* chance: throw is the number thrown, in percent */
 			double      throw;
 			bool        dry_run;

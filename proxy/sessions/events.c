@@ -359,6 +359,7 @@ event_rule(struct session *s, const struct step *step)
 	e.as.rule.rule = step->rule;
 	e.as.rule.action = step->action;
 	e.as.rule.at = step->at;
+	e.as.rule.fired = step->fired;
 	e.as.rule.thrown = step->thrown;
 	e.as.rule.throw = step->throw;
 	e.as.rule.dry_run = s->config->dry_run;

@@ -92,6 +92,10 @@ def fire_acts_once_whatever_the_dose():
         assert codes == [452, 250, 250, 452, 250], codes
         rule = rules_of(proxy)["third recipient"]
         assert (rule["matched"], rule["skipped"], rule["acted"], rule["fires"]) == (5, 3, 2, 0), rule
+        acted = [proxy.event(event="rule", action='reply 452 4.5.3 "Too many recipients"', fired=fired)
+                 for fired in (True, None)]
+        assert [e["rule"] for e in acted] == ["third recipient"] * 2, acted
+        proxy.stderr.wait(lambda line: line == 'smtpscope: ctl: rule "third recipient" acts at its next match')
 
 
 def fire_acts_on_a_rule_that_is_disabled():

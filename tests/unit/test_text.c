@@ -273,7 +273,8 @@ all_that_is_odd(struct text *text, struct buffer *out)
 	e.as.log.text = VIEW("from \x1b[31m<ann@example.org>");
 	tell(&t, &e);
 	e = event_made(EVENT_RULE, 0, 0);
-	e.as.rule = (__typeof__(e.as.rule)){"one in ten", "drop", "ten.rules:4", true, 7.25, true};
+	e.as.rule = (__typeof__(e.as.rule)){.rule = "one in ten", .action = "drop",
+	    .at = "ten.rules:4", .thrown = true, .throw = 7.25, .dry_run = true};
 	tell(&t, &e);
 	reply(&t, 60, "XYZZY", "500-5.5.1 What?\r\nnonsense\r\n502 5.5.1 Unknown\r\n");
 	finding(&t, FINDING_RSP_CODE_CHANGE, EVENT_SERVER, "500-5.5.1 What?\r\nnonsense\r\n502 5.5.1 Unknown\r\n");
