@@ -33,6 +33,7 @@ conversation_new(struct capture_run *run, const struct conversation_ends *ends)
 	struct conversation *c = must(calloc(1, sizeof *c));
 
 	c->run = run;
+	c->capture = run->capture;
 	c->ends = *ends;
 	tcp_stream_init(&c->stream[0]);
 	tcp_stream_init(&c->stream[1]);
@@ -335,7 +336,7 @@ conversation_begin_session(struct conversation *c, const struct preface *preface
 	    .unheard = {[SMTP_CLIENT] = !c->heard[c->client], [SMTP_SERVER] = !c->heard[!c->client]},
 	    .client_text = end_text(c, c->client, client),
 	    .server = end_text(c, !c->client, server), .listener = VIEW(""),
-	    .capture = view_of(c->run->capture), .preface = preface_text(preface, before),
+	    .capture = view_of(c->capture), .preface = preface_text(preface, before),
 	    .established_us = preface->count == 0 ? c->ends.established_us : 0};
 
 	end_address(c, c->client, &address[0]);
@@ -401,7 +402,7 @@ conversation_segment(struct conversation *c, unsigned end, const struct tcp_segm
 bool
 conversation_is_open(const struct conversation *c)
 {
-	return c->session != NULL;
+	return c->session != NULL || c->ready;
 }
 
 void
@@ -413,8 +414,9 @@ conversation_end(struct conversation *c, uint64_t time_us)
 		tcp_stream_flush(&c->stream[end]);
 		news_of(c, end, time_us);
 	}
-	if (c->starting != NULL && !starting_is_empty(c->starting))
+	if (c->starting != NULL && !starting_is_empty(c->starting) && !c->ready)
 		starting_ends(c);
+	turns_end(c);
 	if (c->session != NULL)
 		tell_missing(c, time_us);
 	if (c->session != NULL) {

@@ -11,6 +11,15 @@
 #include "decoders/tls/tls.h"
 #include "proxy/sessions/session.h"
 
+struct conversation;
+
+/* Conversations that have begun and are not told yet, in the order of their first octets. */
+struct turns {
+	bool                 kept;              /* false: a session begins when it is known, whoever began before */
+	struct conversation *oldest, *newest;
+	uint32_t             ready;             /* of them, known to be SMTP */
+};
+
 /* What all conversations of a run share, and count. */
 struct capture_run {
 	const struct session_config *config;    /* dry_run is set in it */
@@ -20,9 +29,8 @@ struct capture_run {
 	uint64_t sessions;                      /* number given last */
 	uint64_t other;                         /* connections with data that were not SMTP */
 	uint64_t given_up;                      /* octets dropped because a ceiling was reached */
+	struct turns turns;
 };
-
-struct conversation;
 
 struct conversation_ends {
 	struct net_address address[2];

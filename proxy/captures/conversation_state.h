@@ -37,6 +37,10 @@ struct conversation {
 	unsigned                 client;        /* which end */
 	bool                     dialled[2], heard[2];  /* heard: its packets are in the capture */
 	bool                     secured, tls_tried, oneside_told;
+	bool                     queued, ready; /* turns.c: it has a turn; it is SMTP and waits for that */
+	struct conversation     *older, *newer; /* where queued */
+	uint64_t                 began_us;
+	const char              *capture;       /* the file that it began in */
 	uint8_t                  state;         /* enum conversation_state */
 };
 
@@ -69,5 +73,14 @@ bool starting_is_empty(const struct starting *starting);
 void starting_news(struct conversation *c, unsigned end, const struct stream_news *news, uint64_t time_us);
 /* No more will come: it is decided by what there is. */
 void starting_ends(struct conversation *c);
+/* Its session begins, and is told what came so far. */
+void starting_replay(struct conversation *c);
+
+/* turns.c */
+void turns_join(struct conversation *c, uint64_t time_us);      /* with its first octet */
+void turns_known(struct conversation *c);       /* it is SMTP: starting_replay, now or in its turn */
+void turns_leave(struct conversation *c);       /* it is something else */
+void turns_wait(struct conversation *c, size_t kept, uint64_t time_us); /* more came; kept: octets so far */
+void turns_end(struct conversation *c);         /* it is over: its turn has come */
 
 #endif

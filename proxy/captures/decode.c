@@ -77,6 +77,7 @@ decode_command(const struct options *options)
 	struct decoding d;
 	int code = decoding_open(&d, options, "pcap");
 
+	d.run.turns.kept = true;
 	if (code == EXIT_DONE)
 		code = decoding_report(&d, NULL);
 	if (code == EXIT_DONE) {

@@ -57,6 +57,7 @@ record(struct conversation *c, unsigned end, const struct stream_news *news, uin
 	struct start_record *last = starting->count > 0 ? &starting->records[starting->count - 1] : NULL;
 	bool data = news->type == STREAM_DATA;
 
+	turns_join(c, time_us);
 	starting->gap = starting->gap || news->type == STREAM_GAP;
 	if (last != NULL && news->type == STREAM_GAP && last->type == STREAM_GAP && last->end == end) {
 		last->count += news->count;
@@ -73,8 +74,8 @@ record(struct conversation *c, unsigned end, const struct stream_news *news, uin
 }
 
 /* It is SMTP: what came so far is told in the order in which it came. */
-static void
-replay(struct conversation *c)
+void
+starting_replay(struct conversation *c)
 {
 	struct starting *starting = c->starting;
 	size_t at[2] = {0, 0};
@@ -114,6 +115,7 @@ ignore(struct conversation *c)
 	c->starting = NULL;
 	c->state = CONVERSATION_IGNORED;
 	c->run->other++;
+	turns_leave(c);
 }
 
 static bool
@@ -126,6 +128,16 @@ is_own_port(const struct capture_run *run, uint16_t port)
 }
 
 static void decide(struct conversation *c, bool final);
+
+/* What came may tell what this is, or waits for its turn. */
+static void
+more_came(struct conversation *c, bool data, uint64_t time_us)
+{
+	if (c->ready)
+		turns_wait(c, c->starting->octets[0].len + c->starting->octets[1].len, time_us);
+	else if (data)
+		decide(c, false);
+}
 
 /* In TLS from its first octet: what was sent in it decides. */
 static void
@@ -146,7 +158,7 @@ tls_first_octets(struct conversation *c, unsigned end, struct view octets, uint6
 			continue;
 		}
 		record(c, sender, &inside, time_us);
-		decide(c, false);
+		more_came(c, true, time_us);
 	}
 }
 
@@ -200,7 +212,7 @@ decide_tls(struct conversation *c, bool a_is_client, bool expected, bool final)
 	if (keys > 0)
 		enter_tls(c);
 	else if (expected)
-		replay(c);
+		turns_known(c);
 	else
 		ignore(c);
 }
@@ -246,7 +258,7 @@ decide(struct conversation *c, bool final)
 	case SMTP_GUESS_YES:
 		if (c->state != CONVERSATION_TLS_FIRST)
 			c->client = a_is_client ? 0 : 1;
-		replay(c);
+		turns_known(c);
 		return;
 	case SMTP_GUESS_TLS:
 		decide_tls(c, a_is_client, smtp_port_is_usual(facts.a_port) || smtp_port_is_usual(facts.b_port), final);
@@ -278,8 +290,7 @@ starting_news(struct conversation *c, unsigned end, const struct stream_news *ne
 		tls_reader_gap(c->tls, conversation_tls_side(c, end), news->count);
 	} else if (c->starting != NULL) {
 		record(c, end, news, time_us);
-		if (news->type == STREAM_DATA)
-			decide(c, false);
+		more_came(c, news->type == STREAM_DATA, time_us);
 	} else {
 		conversation_news(c, end, news, time_us);
 	}

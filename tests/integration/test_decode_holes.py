@@ -6,8 +6,8 @@ import pathlib
 import tempfile
 
 from running import run as run_tests
-from test_decode import (ANSWERS, CONTENT, GREETING, HELLO, QUIT, ROOT, STORED, Wire, decode, has_gap, run,
-                         same, session)
+from test_decode import (ANSWERS, CONTENT, GREETING, HELLO, QUIT, ROOT, SESSION, STORED, Wire, decode, has_gap,
+                         run, same, session)
 
 MANY = 5000     # commands: more than a session keeps unanswered
 PIPELINED = "C: MAIL FROM:<ann@example.org>\r\nRCPT TO:<bob@example.net>"
@@ -213,6 +213,45 @@ def test_latency_of_the_greeting():
         same(greeting["latency_ms"], wanted, f"without packet {drop} of the handshake")
     wire = Wire(syn=False).talk(*GREETING, *HELLO, *QUIT).end()
     same([e["latency_ms"] for e in decode(wire).of("reply", to="CONNECT")], [], "no handshake, no greeting")
+
+
+# ---- numbers
+
+def merged(*wires):
+    """As one capture, by time."""
+    wires[0].packets = sorted((packet for wire in wires for packet in wire.packets), key=lambda packet: packet[0])
+    return wires[0]
+
+
+def late(client_port, port, behind, *lines, pause=0):
+    """A session that begins so many microseconds behind; pause: between its first line and the others."""
+    wire = Wire(port=port, client_port=client_port, start=1_700_000_000_000_000 + behind)
+    wire.talk(lines[0])
+    wire.time += pause
+    return wire.talk(*lines[1:]).end()
+
+
+def test_sessions_are_numbered_by_their_first_octets():
+    """What the first one is, only its second line tells; the others are known at once, and one is over by then."""
+    unsure = ["S: 220 mail", "C: EHLO client.example.org", "S: 250 mail", *QUIT]
+    http = ["C: GET / HTTP/1.1\r\nHost: example.org\r\n", "S: HTTP/1.1 200 OK\r\n"]
+    for pause, wanted in ((500_000, [40001, 40003, 40004]), (60_000_000, [40003, 40004, 40001])):
+        answer = decode(merged(late(40001, 10025, 0, *unsure, pause=pause), late(40002, 8080, 100, *http),
+                               late(40003, 25, 200, *SESSION), late(40004, 25, 100_000, *SESSION, pause=3_000_000)))
+        same([(e["session"], int(e["client"].rpartition(":")[2])) for e in answer.of("open")],
+             list(enumerate(wanted, 1)), f"sessions and client's ports, known {pause} us later")
+        same([e["how"] for e in answer.of("close")], ["quit"] * 3, "ends")
+        for number in (1, 2, 3):
+            times = [e["time"] for e in answer.events if e["session"] == number]
+            same(times, sorted(times), "times of a session")
+
+
+def test_a_connection_that_never_says_what_it_is():
+    """Those behind it wait for it, and not for ever; it has no number."""
+    silent = Wire(port=10025, client_port=40001).talk("S: 220 mail")
+    answer = decode(merged(silent, *[late(40002 + i, 25, 1000 * (i + 1), *SESSION) for i in range(300)]))
+    same([e["session"] for e in answer.of("close")], list(range(1, 301)), "sessions")
+    same({e["how"] for e in answer.of("close")}, {"quit"}, "ends")
 
 
 # ---- files
