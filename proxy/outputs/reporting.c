@@ -160,7 +160,8 @@ open_files(struct reporting *reporting)
 	if (!open_messages(reporting))
 		return false;
 	if (options->pcap != NULL)
-		reporting->pcap = pcap_output_open(options->pcap, options->keylog != NULL, stderr);
+		reporting->pcap = pcap_output_open(options->pcap, options->keylog != NULL ||
+		    options->starttls == STARTTLS_INTERCEPT || options->leg_tls[SMTP_CLIENT] == LEG_TLS_STARTTLS, stderr);
 	return options->pcap == NULL || reporting->pcap != NULL;
 }
 

@@ -154,7 +154,8 @@ securing_waits(struct session *s, const struct passage *p)
 	if (t == NULL || t->way[SMTP_SERVER] != SESSION_TLS_STARTTLS || p->unit.type != SMTP_UNIT_REPLY ||
 	    !is_starttls(p->unit.of) || p->unit.as.reply.code != 220)
 		return false;
-	if (t->leg[SMTP_SERVER] == LEG_PLAIN)
+	/* Behind our FIN no hello can go: the client has left, and will not have TLS either. */
+	if (t->leg[SMTP_SERVER] == LEG_PLAIN && !s->from[SMTP_CLIENT].ended)
 		begin(s, SMTP_SERVER);
 	return t->leg[SMTP_SERVER] == LEG_BEGINS;
 }
@@ -174,7 +175,7 @@ securing_has_client(const struct session *s)
 {
 	const struct securing *t = s->securing;
 
-	return t != NULL && (t->leg[SMTP_CLIENT] == LEG_DUE ||
+	return t != NULL && !s->from[SMTP_SERVER].ended && (t->leg[SMTP_CLIENT] == LEG_DUE ||
 	    (t->leg[SMTP_CLIENT] == LEG_PLAIN && t->way[SMTP_CLIENT] == SESSION_TLS_STARTTLS));
 }
 
@@ -386,7 +387,9 @@ securing_goes_on(struct session *s, enum smtp_verb verb, const struct smtp_reply
 		t->own = OWN_STARTTLS;
 		say(s, "STARTTLS", SMTP_STARTTLS);
 	} else if (t->own == OWN_STARTTLS && verb == SMTP_STARTTLS) {
-		if (said->code == 220)
+		if (s->from[SMTP_CLIENT].ended)
+			server_lacks_tls(s, VIEW("the client has left"));
+		else if (said->code == 220)
 			begin(s, SMTP_SERVER);
 		else
 			server_lacks_tls(s, arena_printf(s->config->arena, "the server answered %u to STARTTLS", said->code));

@@ -5,12 +5,12 @@
 import os
 import pathlib
 import shutil
-import signal
 import socket
 import ssl
 import struct
 import subprocess
 import tempfile
+import time
 
 from running import DEADLINE, SMTPSCOPE, End, Proxy, Skipped, run, send_message
 from securing import NAME, Between, Certificates, Handshake, secure
@@ -439,6 +439,22 @@ def a_handshake_that_takes_too_long():
         assert b.server.to_end() == (b"", "fin")
 
 
+def a_client_that_leaves_behind_starttls():
+    for reset in False, True:
+        with intercept() as b:
+            b.connect().greet()
+            b.client.send(b"STARTTLS\r\n")
+            assert b.server.line() == b"STARTTLS\r\n"
+            b.client.reset() if reset else b.client.close()
+            b.client = None
+            if not reset:
+                assert b.server.sock.recv(1) == b"", "the client's FIN"
+                b.server.send(b"220 2.0.0 Ready\r\n")
+            b.server.close()
+            assert b.closed()["by"] == "client"
+            b.proxy.stop()
+
+
 def hello_octets():
     """A ClientHello, as OpenSSL writes it."""
     out = ssl.MemoryBIO()
@@ -453,8 +469,7 @@ def clients_that_vanish_in_the_handshake():
     """At many points, by FIN and by reset; nothing stays behind."""
     hello = hello_octets()
     rounds = 5000 if LONG else 150
-    with Proxy("-u", "sink", "--starttls", "intercept", "--tls-client", "starttls", "--tls-server", "plain", "-q",
-               *CERTIFICATES.options()) as proxy:
+    with Proxy("-u", "sink", "--starttls", "intercept", "-q", *CERTIFICATES.options()) as proxy:
         host, port = proxy.listening()
         before = None
         for n in range(rounds):
@@ -462,6 +477,10 @@ def clients_that_vanish_in_the_handshake():
             client = End(sock)
             client.reply()
             client.say("EHLO client.example.org", 250)
+            if n % 7 == 6:
+                client.send(b"STARTTLS\r\n")
+                client.close()
+                continue
             client.say("STARTTLS", 220)
             if n % 5 == 4:
                 secure(client, ssl._create_unverified_context())
@@ -475,17 +494,17 @@ def clients_that_vanish_in_the_handshake():
                 client.reset() if n % 2 else client.close()
             if n == rounds // 3:
                 before = proxy.status("VmRSS")
-        proxy.stdout.wait(lambda line: f'"session":{rounds},' in line and '"event":"close"' in line)
+        deadline = time.monotonic() + 10 * DEADLINE
+        while sum('"event":"close"' in line for line in proxy.stdout.lines) < rounds and time.monotonic() < deadline:
+            time.sleep(0.05)
         # All are over: what is left is what listens.
-        idle = Proxy("-u", "sink", "--tls-client", "starttls", "-q", *CERTIFICATES.options())
+        idle = Proxy("-u", "sink", "--starttls", "intercept", "-q", *CERTIFICATES.options())
         with idle:
             idle.listening()
             wanted = idle.descriptors()
-            deadline = DEADLINE
-            while proxy.descriptors() > wanted and deadline > 0:
-                proxy.stdout.wait(lambda line: True)
-                signal.sigtimedwait([], 0.05)
-                deadline -= 0.05
+            deadline = time.monotonic() + DEADLINE
+            while proxy.descriptors() > wanted and time.monotonic() < deadline:
+                time.sleep(0.05)
             assert proxy.descriptors() <= wanted, (proxy.descriptors(), wanted)
         if not proxy.sanitized():
             assert proxy.status("VmRSS") < before + 3000, (before, proxy.status("VmRSS"))
@@ -551,4 +570,4 @@ if __name__ == "__main__":
              a_server_without_tls_is_left, implicit_on_both_legs, implicit_towards_one_end,
              a_server_of_implicit_tls_that_fails, rules_at_starttls, a_220_and_no_handshake, rules_at_tls,
              how_a_stream_ends_is_told, large_writes_against_slow_readers, a_handshake_that_takes_too_long,
-             clients_that_vanish_in_the_handshake, by_openssl_s_client, by_swaks, what_contradicts])
+             a_client_that_leaves_behind_starttls, clients_that_vanish_in_the_handshake, by_openssl_s_client, by_swaks, what_contradicts])
