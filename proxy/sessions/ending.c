@@ -122,6 +122,9 @@ ending_by_rule(struct session *s, const struct passage *p)
 	if (!p->close[0] && !p->close[1] && !p->reset[0] && !p->reset[1])
 		return;
 	session_ends(s, EVENT_PROXY, "rule", VIEW_NONE);
+	/* The client is to have what the rule says; of the server it hears no more. */
+	if (p->reply != NULL && !p->close[SMTP_CLIENT] && !p->reset[SMTP_CLIENT])
+		forgo_answers(s);
 	if (p->reset[SMTP_CLIENT] || p->reset[SMTP_SERVER]) {
 		/* Behind what `truncate` has left of the unit: that is to arrive. */
 		put_end(s, SMTP_CLIENT, p->reset[SMTP_CLIENT] && !p->truncated ? END_RST : END_RST_AFTER);
