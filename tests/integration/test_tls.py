@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 
-from running import DEADLINE, SMTPSCOPE, End, Proxy, Skipped, run, send_message
+from running import DEADLINE, SMTPSCOPE, End, Proxy, Server, Skipped, run, send_message
 from securing import NAME, Between, Certificates, Handshake, secure
 
 CERTIFICATES = Certificates(SMTPSCOPE)
@@ -151,6 +151,27 @@ def glued_octets_are_dropped():
 
 def glued_octets_are_passed_in_the_clear():
     octets_behind_starttls_are_never_inside("pass")
+
+
+def glued_octets_are_dropped_where_tls_is_passed():
+    hello = hello_octets()
+    with Server() as server_socket, Proxy("-u", server_socket.url, "--glued", "drop") as proxy:
+        client, server = proxy.connect(), server_socket.accept()
+        server.send(b"220 mx.example.net ESMTP\r\n")
+        client.reply()
+        client.send(b"STARTTLS\r\nMAIL FROM:<eve@example.org>\r\n")
+        assert server.line() == b"STARTTLS\r\n"
+        server.send(b"220 2.0.0 Ready\r\n250 2.1.0 injected\r\n")
+        assert client.reply()[0] == 220
+        client.send(hello)
+        assert server.sock.recv(len(hello), socket.MSG_WAITALL) == hello
+        server.close()
+        assert client.to_end()[0] == b""
+        client.close()
+        proxy.event(event="close")
+        proxy.stop()
+        ids = [e["id"] for e in proxy.events() if e["event"] == "finding"]
+        assert sorted(ids) == ["tls.cmd-inject", "tls.rsp-inject"], ids
 
 
 def stripped():
@@ -566,7 +587,8 @@ if __name__ == "__main__":
     with CERTIFICATES:
         run([starttls_by_tls_1_3, starttls_by_tls_1_2, a_server_that_fails_leaves_the_client_454,
              a_client_that_does_not_trust, a_client_that_speaks_no_tls, glued_octets_are_dropped,
-             glued_octets_are_passed_in_the_clear, stripped, tls_with_the_client_alone, tls_with_the_server_alone,
+             glued_octets_are_passed_in_the_clear,
+             glued_octets_are_dropped_where_tls_is_passed, stripped, tls_with_the_client_alone, tls_with_the_server_alone,
              a_server_without_tls_is_left, implicit_on_both_legs, implicit_towards_one_end,
              a_server_of_implicit_tls_that_fails, rules_at_starttls, a_220_and_no_handshake, rules_at_tls,
              how_a_stream_ends_is_told, large_writes_against_slow_readers, a_handshake_that_takes_too_long,
