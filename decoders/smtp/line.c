@@ -83,11 +83,39 @@ smtp_stretch_marks(struct view octets, bool *after_cr)
 	return marks;
 }
 
+/* Octets among which there is neither NUL nor CR nor LF; *high gets a bit where one has 8. At least 8 of them. */
+static bool
+is_text(struct view octets, uint64_t *high)
+{
+	uint64_t odd = 0, all = 0, eight;
+
+	for (size_t at = 0;; at += sizeof(eight)) {
+		/* The last eight may have been looked at in part. */
+		if (at + sizeof(eight) > octets.len)
+			at = octets.len - sizeof(eight);
+		memcpy(&eight, octets.at + at, sizeof(eight));
+		odd |= zeros(eight) | zeros(eight ^ EACH('\n')) | zeros(eight ^ EACH('\r'));
+		all |= eight;
+		if (at + sizeof(eight) == octets.len)
+			break;
+	}
+	*high = all & HIGH_BITS;
+	return odd == 0;
+}
+
 unsigned
 smtp_line_marks(struct view octets)
 {
 	bool     cr = false;
-	unsigned marks = smtp_stretch_marks(octets, &cr);
+	unsigned marks;
+	uint64_t high;
+	size_t   len = octets.len;
+
+	/* Nearly all lines are one that ends in CRLF. */
+	if (len >= 2 + sizeof(high) && octets.at[len - 1] == '\n' && octets.at[len - 2] == '\r' &&
+	    is_text(view_first(octets, len - 2), &high))
+		return high != 0 ? SMTP_MARK_EIGHT_BIT : 0;
+	marks = smtp_stretch_marks(octets, &cr);
 
 	return cr ? marks | SMTP_MARK_BARE_CR : marks;
 }

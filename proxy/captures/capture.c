@@ -12,10 +12,12 @@
 
 #define SNAPLEN     262144
 #define BUFFER      (16 * 1024 * 1024)
+#define FILE_BUFFER 131072u     /* octets; libpcap leaves it to the file system, which says 4,096 */
 #define READ_MS     20          /* how long the kernel may gather live packets */
 
 struct capture {
 	pcap_t     *pcap;
+	char       *buffer;     /* of the file; owned */
 	const char *name;
 	uint64_t    size;       /* of the file; 0: not known */
 	bool        live;
@@ -129,9 +131,35 @@ say_not_a_capture(const char *path, const char *name, const char *reason, FILE *
 		fprintf(err, "smtpscope: %s: %s; pcap and pcapng files can be read\n", name, reason);
 }
 
+/* As libpcap opens it, but with a buffer of its own; NULL: reason says why. */
+static pcap_t *
+open_file(const char *path, char **buffer, char reason[PCAP_ERRBUF_SIZE])
+{
+	pcap_t *pcap;
+	FILE *file;
+
+	if (strcmp(path, "-") == 0)
+		return pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, reason);
+	file = fopen(path, "re");
+	if (file == NULL) {
+		snprintf(reason, PCAP_ERRBUF_SIZE, "%s", strerror(errno));
+		return NULL;
+	}
+	*buffer = malloc(FILE_BUFFER);
+	if (*buffer != NULL)
+		setvbuf(file, *buffer, _IOFBF, FILE_BUFFER);
+	pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, reason);
+	if (pcap != NULL)
+		return pcap;
+	fclose(file);
+	free(*buffer);
+	return NULL;
+}
+
 struct capture *
 capture_open_file(const char *path, FILE *err)
 {
+	char *buffer = NULL;
 	char reason[PCAP_ERRBUF_SIZE] = "";
 	const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
 	struct capture *capture;
@@ -140,12 +168,13 @@ capture_open_file(const char *path, FILE *err)
 
 	if (name == path && !is_readable_file(path, &size, err))
 		return NULL;
-	pcap = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, reason);
+	pcap = open_file(path, &buffer, reason);
 	if (pcap == NULL) {
 		say_not_a_capture(path, name, reason, err);
 		return NULL;
 	}
 	capture = capture_new(pcap, name);
+	capture->buffer = buffer;
 	capture->size = size;
 	if (link_is_known(capture, err))
 		return capture;
@@ -319,5 +348,6 @@ void
 capture_close(struct capture *capture)
 {
 	pcap_close(capture->pcap);
+	free(capture->buffer);
 	free(capture);
 }

@@ -134,8 +134,16 @@ header_part(struct transaction *t, const char *octets, size_t len)
 	enum { START, LINE_START, LINE_START_CR, IN_LINE };
 
 	for (size_t i = 0; i < len; i++) {
-		char c = octets[i];
+		const char *lf;
+		char c;
 
+		if (t->header_state == IN_LINE) {
+			lf = memchr(octets + i, '\n', len - i);
+			if (lf == NULL)
+				return len;
+			i = (size_t)(lf - octets);
+		}
+		c = octets[i];
 		if (c == '\n' && t->header_state != IN_LINE) {
 			t->header_done = true;
 			return i + 1;
