@@ -44,7 +44,7 @@ view_first(struct view v, size_t n)
 static inline bool
 view_equal(struct view a, struct view b)
 {
-	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+	return a.len == b.len && (a.len == 0 || a.at == b.at || memcmp(a.at, b.at, a.len) == 0);
 }
 
 /* Equal but for the case of ASCII letters. */

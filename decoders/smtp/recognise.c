@@ -159,9 +159,12 @@ is_foreign_line(struct view line, bool from_start)
 {
 	struct view            word = first_word(line), second = first_word(view_from(line, word.len + 1));
 	struct smtp_reply_line reply;
+	bool                   slash = line.len > 0 && memchr(line.at, '/', line.len) != NULL;
 
-	if (has_text(line, VIEW(" HTTP/1.")) || has_text(line, VIEW(" HTTP/2.0")) || has_text(line, VIEW(" RTSP/1.")) ||
-	    has_text(line, VIEW(" SIP/2.0")) || view_starts_nocase(line, VIEW("SSH-")))
+	if (slash && (has_text(line, VIEW(" HTTP/1.")) || has_text(line, VIEW(" HTTP/2.0")) ||
+	    has_text(line, VIEW(" RTSP/1.")) || has_text(line, VIEW(" SIP/2.0"))))
+		return true;
+	if (view_starts_nocase(line, VIEW("SSH-")))
 		return true;
 	if (!from_start)
 		return false;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pcap/pcap.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -149,8 +150,11 @@ open_file(const char *path, char **buffer, char reason[PCAP_ERRBUF_SIZE])
 	if (*buffer != NULL)
 		setvbuf(file, *buffer, _IOFBF, FILE_BUFFER);
 	pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, reason);
-	if (pcap != NULL)
+	if (pcap != NULL) {
+		/* Nobody else reads it: a lock twice a packet is for nothing. */
+		__fsetlocking(file, FSETLOCKING_BYCALLER);
 		return pcap;
+	}
 	fclose(file);
 	free(*buffer);
 	return NULL;

@@ -30,8 +30,12 @@ octets_free(struct octets *o)
 struct conversation *
 conversation_new(struct capture_run *run, const struct conversation_ends *ends)
 {
-	struct conversation *c = must(calloc(1, sizeof *c));
+	struct conversation *c = run->spare;
 
+	if (c == NULL)
+		c = must(malloc(sizeof *c));
+	run->spare = NULL;
+	memset(c, 0, sizeof *c);
 	c->run = run;
 	c->capture = run->capture;
 	c->ends = *ends;
@@ -430,5 +434,6 @@ conversation_end(struct conversation *c, uint64_t time_us)
 	tls_reader_free(c->tls);
 	tcp_stream_clear(&c->stream[0]);
 	tcp_stream_clear(&c->stream[1]);
-	free(c);
+	free(c->run->spare);
+	c->run->spare = c;
 }

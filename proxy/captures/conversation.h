@@ -30,6 +30,7 @@ struct capture_run {
 	uint64_t other;                         /* connections with data that were not SMTP */
 	uint64_t given_up;                      /* octets dropped because a ceiling was reached */
 	struct turns turns;
+	struct conversation *spare;             /* the last that ended, for the next; frames.c frees it */
 };
 
 struct conversation_ends {

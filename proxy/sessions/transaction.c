@@ -8,6 +8,8 @@
 #include "proxy/sessions/events.h"
 #include "proxy/sessions/rewriting.h"
 
+#define HEADER_START 1000u      /* octets; most headers need no more */
+
 static char *
 copy_text(struct view v)
 {
@@ -167,8 +169,8 @@ keep_header(struct transaction *t, struct view wire, bool by_data)
 	wire = view_first(wire, room);
 	if (t->header_room - t->header_len < wire.len) {
 		t->header_room = t->header_len + wire.len;
-		if (t->header_room < 2048)
-			t->header_room = 2048;
+		if (t->header_room < HEADER_START)
+			t->header_room = HEADER_START;
 		t->header = must(realloc(t->header, t->header_room));
 	}
 	if (by_data) {

@@ -192,7 +192,7 @@ is_occupied(struct session *s)
 bool
 verdicts_wait(struct session *s)
 {
-	bool unheard = server_is_to_greet(s) && s->server == SERVER_OPEN && !s->from[SMTP_SERVER].eof;
+	bool unheard = s->unplain > 0 && server_is_to_greet(s) && s->server == SERVER_OPEN && !s->from[SMTP_SERVER].eof;
 
 	if (opening_is_undecided(s) || rewriting_waits(s))
 		return true;
