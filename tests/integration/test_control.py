@@ -152,6 +152,29 @@ def sessions_are_listed_and_closed():
         first.close()
 
 
+def sessions_of_all_workers_are_reached():
+    with proxy_with(RULES, "--workers", "3") as proxy:
+        clients = [begin(proxy) for _ in range(12)]
+        assert [s["session"] for s in ask(proxy, "sessions")] == list(range(1, 13))
+        assert ask(proxy, "stats")[0]["sessions"]["open"] == 12
+        for client in clients:
+            client.say("MAIL FROM:<ann@example.org>", 450)
+        ctl(proxy.path, "disable", "no mail today")
+        ctl(proxy.path, "fire", "third recipient")
+        for client in clients:
+            client.say("MAIL FROM:<ann@example.org>", 250)
+        codes = [client.say("RCPT TO:<bob@example.net>")[0] for client in clients]
+        # One session meets what was fired; two are skipped, and one is the limit, of all of them together.
+        assert sorted(codes) == [250] * 10 + [452] * 2 and codes[0] == 452, codes
+        for number in range(12, 0, -1):
+            ctl(proxy.path, "close", number)
+        for client in clients:
+            assert client.to_end()[0] == b""
+            client.close()
+        assert ctl(proxy.path, "sessions") == "no sessions\n"
+        assert rules_of(proxy)["no mail today"]["matched"] == 12
+
+
 def stats_are_counted():
     with proxy_with("") as proxy:
         client = begin(proxy)
@@ -310,6 +333,6 @@ def who_asks_badly_harms_nobody():
 
 run([disable_acts_on_a_session_that_goes_on, fire_acts_once_whatever_the_dose, fire_acts_on_a_rule_that_is_disabled,
      the_end_tells_of_every_rule, what_reloaded_rules_do_not_go_on_with_is_said,
-     rules_of_standard_input_cannot_be_read_again, rules_are_listed, sessions_are_listed_and_closed, stats_are_counted, a_switch_goes_by_the_name,
-     what_is_wrong_is_said, the_socket_is_its_owners_and_goes, a_dead_ones_socket_is_replaced,
+     rules_of_standard_input_cannot_be_read_again, rules_are_listed, sessions_are_listed_and_closed,
+     sessions_of_all_workers_are_reached, stats_are_counted, a_switch_goes_by_the_name, what_is_wrong_is_said, the_socket_is_its_owners_and_goes, a_dead_ones_socket_is_replaced,
      what_is_no_socket_is_left_alone, who_asks_badly_harms_nobody])
