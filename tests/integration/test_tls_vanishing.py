@@ -18,7 +18,7 @@ import time
 
 from running import DEADLINE, SMTPSCOPE, Program, run
 
-SESSIONS = int(os.environ.get("SMTPSCOPE_VANISHING", "5000" if os.environ.get("SMTPSCOPE_LONG") else "240"))
+SESSIONS = int(os.environ.get("SMTPSCOPE_VANISHING", "5000" if os.environ.get("SMTPSCOPE_LONG") else "120"))
 AT_ONCE = 12
 CLIENTS_MAX, SERVERS_MAX = 600, 1500    # octets: about what either end sends until it is through
 
@@ -214,7 +214,7 @@ def goes_back_to_where_it_was(directory, upstream):
         counts = sessions(proxy, 0, SESSIONS // 4)
         until(lambda: f"{proxy.descriptors()} descriptors, not {idle}", lambda: proxy.descriptors() == idle)
         before = proxy.status("VmRSS")
-        more = sessions(proxy, SESSIONS, SESSIONS // 2)
+        more = sessions(proxy, SESSIONS, SESSIONS)
         until(lambda: f"{proxy.descriptors()} descriptors, not {idle}", lambda: proxy.descriptors() == idle)
         after = proxy.status("VmRSS")
         print(f"{upstream}: {counts}, then {more}; VmRSS {before} KiB, then {after} KiB")
