@@ -123,6 +123,14 @@
 	"clear were put there by somebody between the two, so that a client that keeps them in its buffer " \
 	"takes them for replies of the encrypted session (CVE-2021-22947), or by a server that is broken. " \
 	"smtpscope never takes them for encrypted; --glued says whether they are passed on in the clear or dropped."
+#define TLS_LEFT_WORDS \
+	"the client left right behind the TLS handshake", \
+	"STARTTLS succeeded, and then the client said QUIT, or closed, where EHLO is due. Mostly it has looked " \
+	"at the server's certificate and did not like it: it does not know the CA (behind smtpscope with " \
+	"--starttls intercept that is --ca-cert; --make-ca says how a client is made to trust it), it wants " \
+	"another name, or DANE (TLSA records) or an MTA-STS policy asks for a certificate that only the real " \
+	"server has. Postfix does so at the levels verify, secure and dane, and its log says why; others refuse " \
+	"in the handshake, with an alert. Probes that only measure TLS leave like this, too."
 #define CAP_GAP_WORDS \
 	"octets are missing from the capture", \
 	"The other end acknowledged octets that the capture does not have: the capturing host dropped " \

@@ -34,6 +34,7 @@ enum finding_side { FINDING_CLIENT, FINDING_SERVER, FINDING_NETWORK, FINDING_EIT
 	X(MSG_DKIM_BROKEN,   "msg.dkim-broken",   WARNING, true,  NETWORK, "RFC 6376 3.7") \
 	X(TLS_CMD_INJECT,    "tls.cmd-inject",    ERROR,   true,  CLIENT, "RFC 3207 4.2") \
 	X(TLS_RSP_INJECT,    "tls.rsp-inject",    ERROR,   true,  SERVER, "RFC 3207 4.2") \
+	X(TLS_LEFT,          "tls.left",          WARNING, true,  CLIENT, "RFC 3207 4.1") \
 	X(CAP_GAP,           "cap.gap",           WARNING, false, NETWORK, "RFC 9293 3.4") \
 	X(CAP_MIDSTREAM,     "cap.midstream",     NOTE,    false, NETWORK, "RFC 9293 3.5") \
 	X(CAP_ONESIDE,       "cap.oneside",       NOTE,    false, NETWORK, "RFC 9293 3.4") \

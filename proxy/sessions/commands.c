@@ -130,6 +130,9 @@ command_findings(struct session *s, struct passage *p)
 	if ((marks & SMTP_MARK_PIPELINED) && !smtp_keyword_in(s->keywords[SMTP_CLIENT], SMTP_KEYWORD_PIPELINING) &&
 	    offer_is_known(s))
 		finding_count(s, p, FINDING_PIPE_UNOFFERED);
+	if (s->tls_fresh && c->verb == SMTP_QUIT)
+		finding_count(s, p, FINDING_TLS_LEFT);
+	s->tls_fresh = false;
 	finding_marks(s, p, marks);
 	if (c->verb == SMTP_VERB_UNKNOWN && c->secret.at == NULL)
 		finding_count(s, p, FINDING_CMD_UNKNOWN);

@@ -153,6 +153,11 @@ session_closed(struct session *s, enum smtp_side by, enum close_how how, struct 
 	enum event_side side = how == CLOSE_EOF || how == CLOSE_RESET
 	    ? (by == SMTP_CLIENT ? EVENT_CLIENT : EVENT_SERVER) : EVENT_PROXY;
 
+	if (s->tls_fresh && by == SMTP_CLIENT && len == 0 && (how == CLOSE_EOF || how == CLOSE_RESET)) {
+		s->tls_fresh = false;
+		s->now_us = time_us;
+		finding_tell(s, FINDING_TLS_LEFT, EVENT_CLIENT, VIEW("it closed the connection, and said nothing"), VIEW_NONE);
+	}
 	s->from[by].eof = true;
 	s->from[by].fin = how == CLOSE_EOF;
 	s->wire_quiet = how == CLOSE_CAPTURE;

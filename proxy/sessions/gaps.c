@@ -96,6 +96,7 @@ session_secured(struct session *s, const struct tls_facts *facts, uint64_t time_
 {
 	s->now_us = time_us;
 	s->tls = true;
+	s->tls_fresh = s->starttls_told;
 	/* What has gone by as encrypted is the handshake, which is none of the session's octets: as live. */
 	for (int side = SMTP_CLIENT; side <= SMTP_SERVER; side++) {
 		s->from[side].octets -= s->from[side].opaque;

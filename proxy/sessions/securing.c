@@ -419,6 +419,7 @@ client_is_secure(struct session *s)
 
 	t->leg[SMTP_CLIENT] = LEG_SECURE;
 	s->tls = true;
+	s->tls_fresh = s->starttls_told;
 	wire_tell(s, WIRE_SECURED);
 	if (t->greeting_kept && t->own == OWN_NONE)
 		greet(s, VIEW_NONE);

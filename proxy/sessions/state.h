@@ -141,6 +141,7 @@ struct session {
 	uint8_t               content_way;      /* enum content_way */
 	struct securing      *securing;         /* owned; NULL: all TLS passes */
 	bool                  starttls_told;    /* the client was told 220 to STARTTLS */
+	bool                  tls_fresh;        /* TLS has come of that, and the client has sent nothing in it yet */
 	bool                  unheard;          /* nobody takes the TLS that it begins: it is thrown away */
 	bool                  rsp_inject_told;
 	bool                  has_rules;        /* at all */

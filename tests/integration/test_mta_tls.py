@@ -203,6 +203,8 @@ def distrusting_postfix(stage):
         first = scope.session(1)
         expect("ertificate" in deferred["text"], "another reason is in " + deferred["line"])
         expect_equal(first.of("message"), [], "messages")
+        # It ends the handshake, and says QUIT: no alert tells what it did not like.
+        expect_equal([f["id"] for f in first.of("finding")], ["tls.left"], "findings")
     client.delete(queue_id)
 
 

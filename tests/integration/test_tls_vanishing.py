@@ -255,9 +255,9 @@ def a_client_that_closes_its_half_behind_starttls_is_let_go():
             sock.sendall(b"EHLO client.example.org\r\nSTARTTLS\r\n")
             sock.shutdown(socket.SHUT_WR)
             assert plain_reply(sock).startswith(b"250 ")
-            # There cannot be a handshake any more; the server, which said 220, cannot have one either.
-            while octets := sock.recv(1000):
-                assert not octets.startswith(b"220"), octets
+            # Its FIN may overtake the server's handshake or not: in the end it is not left waiting.
+            while sock.recv(1000):
+                pass
             proxy.stop()
 
 
