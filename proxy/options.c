@@ -116,7 +116,7 @@ static const struct options_entry table[] = {
 	.meaning = "how much of a last chunk is withheld for a rule at CONTENT-END"},
     {0,   "max-sessions",    "N",        P,     0,     OPTION_NUMBER,   FIELD(max_sessions), 4096, 1, 1000000,
 	.meaning = "sessions at once; one more is answered 421"},
-    {0,   "workers",         "N",        P,     0,     OPTION_NUMBER,   FIELD(workers), 1, 0, 256,
+    {0,   "workers",         "N",        P,     0,     OPTION_NUMBER,   FIELD(workers), 0, 0, 256,
 	.meaning = "event loops, a thread each; a session lives on one; 0: one a core"},
     {0,   "max-size",        "SIZE",     P | K, 0,     OPTION_SIZE,     FIELD(max_size), 32 * MIB, 1, 1024 * GIB,
 	.meaning = "the largest message that the built-in server takes, as SIZE announces it"},
@@ -184,7 +184,6 @@ static const struct options_entry table[] = {
     {0, "filter",          "EXPR",      .later = P | D | W},
     {0, "pcap-leg",        "LEG",       .later = P | D},
     {0, "report",          "FILE",      .later = P | D},
-    {0, "workers",         "N",         .later = D},
     {0, "metrics",         "ADDR:PORT", .later = P | W},
     {0, "web",             "ADDR:PORT", .later = P | W},
 };

@@ -8,7 +8,7 @@
 
 #include "proxy/outputs/buffer.h"
 
-#define BLOCK_FULL ((size_t)64 << 10)   /* octets at which it is given away */
+#define BLOCK_FULL ((size_t)60 << 10)   /* octets at which it is given away: with its last record it rarely has more than 64 KiB */
 
 struct block {
 	struct block *next;             /* whoever has it */
