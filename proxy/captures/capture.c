@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "decoders/net/packet.h"
+#include "proxy/captures/pipe.h"
+#include "proxy/must.h"
 
 #define SNAPLEN     262144
 #define BUFFER      (16 * 1024 * 1024)
@@ -27,10 +29,8 @@ struct capture {
 static struct capture *
 capture_new(pcap_t *pcap, const char *name)
 {
-	struct capture *capture = calloc(1, sizeof *capture);
+	struct capture *capture = must(calloc(1, sizeof *capture));
 
-	if (capture == NULL)
-		abort();
 	capture->pcap = pcap;
 	capture->name = name;
 	return capture;
@@ -60,7 +60,7 @@ say_empty(const char *name, FILE *err)
 
 /* What is no file is said plainly: libpcap would say "truncated dump file" of a directory. */
 static bool
-is_readable_file(const char *path, uint64_t *size, FILE *err)
+is_readable_file(const char *path, uint64_t *size, bool *pipe, FILE *err)
 {
 	struct stat st;
 
@@ -77,6 +77,7 @@ is_readable_file(const char *path, uint64_t *size, FILE *err)
 		say_empty(path, err);
 		return false;
 	}
+	*pipe = !S_ISREG(st.st_mode);
 	return true;
 }
 
@@ -132,16 +133,12 @@ say_not_a_capture(const char *path, const char *name, const char *reason, FILE *
 		fprintf(err, "smtpscope: %s: %s; pcap and pcapng files can be read\n", name, reason);
 }
 
-/* As libpcap opens it, but with a buffer of its own; NULL: reason says why. */
+/* file NULL: errno says why. As libpcap opens it, but with a buffer of its own; NULL: reason says why. */
 static pcap_t *
-open_file(const char *path, char **buffer, char reason[PCAP_ERRBUF_SIZE])
+open_file(FILE *file, char **buffer, char reason[PCAP_ERRBUF_SIZE])
 {
 	pcap_t *pcap;
-	FILE *file;
 
-	if (strcmp(path, "-") == 0)
-		return pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, reason);
-	file = fopen(path, "re");
 	if (file == NULL) {
 		snprintf(reason, PCAP_ERRBUF_SIZE, "%s", strerror(errno));
 		return NULL;
@@ -161,18 +158,19 @@ open_file(const char *path, char **buffer, char reason[PCAP_ERRBUF_SIZE])
 }
 
 struct capture *
-capture_open_file(const char *path, FILE *err)
+capture_open_file(const char *path, const struct capture_patience *patience, FILE *err)
 {
 	char *buffer = NULL;
 	char reason[PCAP_ERRBUF_SIZE] = "";
-	const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
+	bool standard = strcmp(path, "-") == 0, pipe = true;
+	const char *name = standard ? "standard input" : path;
 	struct capture *capture;
 	uint64_t size = 0;
 	pcap_t *pcap;
 
-	if (name == path && !is_readable_file(path, &size, err))
+	if (!standard && !is_readable_file(path, &size, &pipe, err))
 		return NULL;
-	pcap = open_file(path, &buffer, reason);
+	pcap = open_file(pipe ? pipe_open(standard ? NULL : path, patience) : fopen(path, "re"), &buffer, reason);
 	if (pcap == NULL) {
 		say_not_a_capture(path, name, reason, err);
 		return NULL;

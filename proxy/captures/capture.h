@@ -23,8 +23,14 @@ enum capture_read {
 	CAPTURE_DAMAGED         /* it was said on err; nothing more can be read */
 };
 
+/* What is done where a pipe has nothing now: wait for its descriptor. False: no more is read, as if it had ended. */
+struct capture_patience {
+	bool (*wait)(void *to, int fd);
+	void  *to;
+};
+
 /* path "-": standard input. NULL: the reason was written to err. Borrows path. */
-struct capture *capture_open_file(const char *path, FILE *err);
+struct capture *capture_open_file(const char *path, const struct capture_patience *patience, FILE *err);
 
 /* Live, promiscuous; filter: a BPF expression. The descriptor can be waited for. */
 struct capture *capture_open_interface(const char *interface, const char *filter, FILE *err);

@@ -7,10 +7,17 @@
 #include <unistd.h>
 
 #include "proxy/captures/capture.h"
+#include "proxy/captures/interrupt.h"
 #include "proxy/captures/run.h"
 
 #define PROGRESS_FRAMES 65536u          /* between two looks at how far it is */
-#define FLUSH_FRAMES    4096u
+#define LOOK_FRAMES     4096u           /* between two looks at outputs and signals; PROGRESS_FRAMES is a multiple */
+
+struct decode {
+	struct decoding decoding;
+	int             signals;        /* interrupt.h */
+	bool            interrupted, shown;
+};
 
 /* On a terminal, a long run shows that it is alive. */
 static bool
@@ -39,30 +46,67 @@ begin_file(struct decoding *d, const struct capture *capture, const struct captu
 		    capture_name(capture), ended, ended == 1 ? "" : "s");
 }
 
-static int
-decode_capture(struct decoding *d, const char *path)
+/* What is known so far is shown while a pipe has nothing. */
+static bool
+wait_for_more(void *to, int fd)
 {
-	struct capture *capture = capture_open_file(path, stderr);
+	struct decode *d = to;
+
+	reporting_flush(&d->decoding.reporting);
+	return !d->interrupted && interrupt_wait(d->signals, fd);
+}
+
+/* Now and then: outputs, progress, and whether somebody has had enough. */
+static void
+look_up(struct decode *d, const struct capture *capture, uint64_t count)
+{
+	reporting_flush(&d->decoding.reporting);
+	d->interrupted = d->interrupted || interrupt_came(d->signals);
+	if (count % PROGRESS_FRAMES == 0)
+		d->shown = show_progress(&d->decoding, capture) || d->shown;
+}
+
+/* Reads to the end, or to a signal. */
+static enum capture_read
+decode_frames(struct decode *d, struct capture *capture, uint64_t *count)
+{
 	struct capture_frame frame;
 	enum capture_read read;
-	uint64_t count = 0;
-	bool shown = false;
 
+	*count = 0;
+	while (!d->interrupted && (read = capture_next(capture, &frame, stderr)) == CAPTURE_FRAME) {
+		if (*count == 0)
+			begin_file(&d->decoding, capture, &frame);
+		frames_take(d->decoding.frames, capture_linktype(capture), &frame);
+		if (++*count % LOOK_FRAMES == 0)
+			look_up(d, capture, *count);
+	}
+	d->interrupted = d->interrupted || interrupt_came(d->signals);
+	return d->interrupted ? CAPTURE_END : read;
+}
+
+static int
+decode_capture(struct decode *d, const char *path)
+{
+	struct capture_patience patience = {wait_for_more, d};
+	struct capture *capture;
+	enum capture_read read;
+	uint64_t count;
+	bool quiet = d->decoding.options->quiet > 0;
+
+	interrupt_hold(false);
+	capture = capture_open_file(path, &patience, stderr);
+	interrupt_hold(true);
 	if (capture == NULL)
 		return EXIT_FAILED;
-	while ((read = capture_next(capture, &frame, stderr)) == CAPTURE_FRAME) {
-		if (count == 0)
-			begin_file(d, capture, &frame);
-		frames_take(d->frames, capture_linktype(capture), &frame);
-		if (++count % FLUSH_FRAMES == 0)
-			reporting_flush(&d->reporting);
-		if (count % PROGRESS_FRAMES == 0)
-			shown = show_progress(d, capture) || shown;
-	}
-	if (shown)
+	read = decode_frames(d, capture, &count);
+	if (d->shown)
 		fputs("\r\x1b[K", stderr);
+	d->shown = false;
 	capture_close(capture);
-	if (read != CAPTURE_DAMAGED && count == 0 && d->options->quiet == 0)
+	if (d->interrupted && !quiet)
+		fprintf(stderr, "smtpscope: %s: stopped behind %" PRIu64 " packet%s\n", path, count, count == 1 ? "" : "s");
+	else if (read != CAPTURE_DAMAGED && count == 0 && !quiet)
 		fprintf(stderr, "smtpscope: %s has no packets\n", path);
 	if (read != CAPTURE_DAMAGED)
 		return EXIT_DONE;
@@ -74,18 +118,19 @@ decode_capture(struct decoding *d, const char *path)
 int
 decode_command(const struct options *options)
 {
-	struct decoding d;
-	int code = decoding_open(&d, options, "pcap");
+	struct decode d = {.signals = interrupt_open()};        /* in front of all threads */
+	int code = decoding_open(&d.decoding, options, "pcap");
 
-	d.run.turns.kept = true;
+	d.decoding.run.turns.kept = true;
 	if (code == EXIT_DONE)
-		code = decoding_report(&d, NULL);
+		code = decoding_report(&d.decoding, NULL);
 	if (code == EXIT_DONE) {
-		for (size_t i = 0; i < options->operands.count; i++)
+		for (size_t i = 0; i < options->operands.count && !d.interrupted; i++)
 			if (decode_capture(&d, options->operands.at[i]) != EXIT_DONE)
 				code = EXIT_FAILED;
-		code = decoding_end(&d, code);
+		code = decoding_end(&d.decoding, code);
 	}
-	decoding_close(&d);
+	decoding_close(&d.decoding);
+	interrupt_close(d.signals);
 	return code;
 }

@@ -15,11 +15,13 @@ import lzma
 import os
 import pathlib
 import random
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -541,6 +543,26 @@ def test_session_across_files():
         answer = run(one, two)
         same(answer.code, 0, "exit code")
         same(answer.lines[1:], whole_session.lines[1:], "events")
+
+
+def test_a_pipe_is_told_as_it_comes_and_may_be_left():
+    """Events of what is there, while the writer of the capture is silent, inside a packet too; then a signal."""
+    octets, wanted = session().pcap(), run("-", stdin=session().pcap()).events
+    for end in (signal.SIGINT, signal.SIGTERM):
+        with subprocess.Popen([SMTPSCOPE, "decode", "-f", "json", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as program:
+            ender = threading.Timer(DEADLINE, program.kill)
+            ender.start()
+            program.stdin.write(octets[:-700])
+            program.stdin.flush()
+            assert json.loads(program.stdout.readline()) == wanted[0]
+            program.send_signal(end)
+            events = [json.loads(line) for line in program.stdout]
+            said = program.stderr.read().decode()
+            ender.cancel()
+            same(program.wait(), 0, f"exit code, {said}")
+        same((events[-1]["event"], events[-1]["how"]), ("close", "capture-end"), "the end")
+        assert "stopped behind" in said and "1 session" in said, said
 
 
 # What the end of a capture leads to; everything else must be as in the whole.
