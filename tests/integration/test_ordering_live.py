@@ -28,6 +28,8 @@ SMTPSCOPE = pathlib.Path(os.environ.get("SMTPSCOPE", ROOT / "smtpscope")).resolv
 SEEDS = range(1, 60 * (20 if os.environ.get("SMTPSCOPE_LONG") else 1) + 1)
 SESSIONS = 8            # of a seed, at once, through one proxy
 PATIENCE = 20           # seconds for one session
+FATES = ("keep", "raw", "drop", "delay", "set", "inject", "aside", "late", "change", "lose", "again", "twice",
+         "slow", "drip", "spoil")
 VERBS = ("MAIL", "RCPT", "RSET", "NOOP", "VRFY", "HELP", "DATA", "BDAT", "unknown")
 
 
@@ -47,7 +49,7 @@ class Rules:
         for keyword in sorted(self.hidden):
             self.add(f"hide {keyword}", "reply to EHLO, reply to LHLO", None, f"hide {keyword}")
         for verb in VERBS:
-            for fate in ("keep", "raw", "drop", "delay", "set", "inject", "aside", "late", "change", "lose"):
+            for fate in FATES:
                 if rng.random() < 0.6:
                     self.choose(rng, verb, fate, lmtp)
         if rng.random() < 0.5:
@@ -66,7 +68,10 @@ class Rules:
 
     def choose(self, rng, verb, fate, lmtp):
         # In LMTP both legs must agree on where a transaction begins: what they say to RCPT may differ.
-        if lmtp and verb in ("MAIL", "RSET") and fate not in ("delay", "inject", "aside"):
+        if lmtp and (verb in ("MAIL", "RSET") or fate in ("again", "twice")) and fate not in ("delay", "inject", "aside"):
+            return
+        # What is spoilt must not become another command that the server knows; DATA and BDAT are never sent twice.
+        if fate == "spoil" and verb not in ("NOOP", "VRFY", "HELP", "unknown") or fate in ("again", "twice") and verb in ("DATA", "BDAT"):
             return
         # What has no argument, or one that decides, tells its fate elsewhere.
         if verb in ("DATA", "BDAT", "RSET") and fate in ("set",) or verb == "BDAT" and fate == "late":
@@ -96,12 +101,16 @@ class Rules:
             actions = [f'set argument "{"FROM:" if verb == "MAIL" else "TO:" if verb == "RCPT" else ""}<set@example.org>"']
         elif fate == "drop":
             actions = ["drop"]
+        elif fate in ("again", "spoil"):
+            actions = ["repeat 2" if fate == "again" else "corrupt 2"]
+        elif fate in ("slow", "drip"):
+            actions = ["throttle 2MiB/s" if fate == "slow" else "dribble 99 every 1ms"]
         else:
             # At replies; a DATA whose two ends disagree loses its server, which has a test of its own.
             if verb == "DATA" or verb == "BDAT":
                 return
             place = "reply" if verb == "unknown" else f"reply to {verb}"
-            actions = ["drop"] if fate == "lose" else [f"reply {code} {enhanced}{said}"]
+            actions = ["drop"] if fate == "lose" else ["repeat 1"] if fate == "twice" else [f"reply {code} {enhanced}{said}"]
         self.codes[verb, fate] = code
         self.add(name, place, when, *actions)
 
@@ -268,6 +277,19 @@ class Expected:
         return None
 
 
+class Spoilt(str):
+    """A line of which two bits are not what they were."""
+
+    def __eq__(self, other):
+        flipped = sum((ord(one) ^ ord(two)).bit_count() for one, two in zip(self, other))
+        return len(self) == len(other) and flipped == 2
+
+    def __ne__(self, other):
+        return not self == other
+
+    __hash__ = None
+
+
 class Finals:
     """LMTP's replies to a content: how many those are is known when those before have come."""
 
@@ -338,9 +360,15 @@ class Client:
         if fate == "set":
             wire = {"MAIL": "MAIL FROM:<set@example.org>", "RCPT": "RCPT TO:<set@example.org>"}.get(
                 verb, line.split(" ")[0] + " <set@example.org>")
-        number = self.forward(wire) if chunk is None else self.forward_chunk(line, chunk)
+        number = (self.forward_chunk(line, chunk) if chunk is not None else
+                  self.forward(wire if fate != "spoil" else Spoilt(wire)))
+        if fate == "again":
+            for _ in range(2):
+                self.forward(wire)
         if fate == "lose":
             return None, number
+        if fate == "twice":
+            self.see(line, f"k{number}")
         if fate == "change":
             return self.see(line, f"forged {line}", code), number
         return self.see(line, f"k{number}"), number
@@ -349,8 +377,7 @@ class Client:
         self.recipients.append(self.command("RCPT", fate))
 
     def fate(self):
-        return self.rng.choice(("pass", "pass", "pass", "keep", "raw", "drop", "delay", "set", "inject", "aside",
-                                "late", "change", "lose"))
+        return self.rng.choice(("pass", "pass", "pass", "pass", *FATES))
 
     async def talk(self, reader, writer):
         self.writer = writer
