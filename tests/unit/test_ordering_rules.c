@@ -441,7 +441,7 @@ one_thing_happens(struct talk *t)
 	/* Who has heard the last of it leaves as well. */
 	if (client->closed && client->in.len < 6 && memchr(client->in.at != NULL ? client->in.at : "", '\n', client->in.len) == NULL)
 		client->leaves = true;
-	if (server->closed && server->in.len < 6 && !t->in_content)
+	if (server->closed && server->in.len < 6 && !t->in_content && t->chunk == 0)
 		server->leaves = true;
 }
 
