@@ -18,7 +18,7 @@ from mta import cases, swaks                                        # noqa: E402
 from mta.cases import Skip, case, for_each                          # noqa: E402
 from mta.compare import expect_same_message, expect_whole_session   # noqa: E402
 from mta.exim import Exim                                           # noqa: E402
-from mta.expect import expect, expect_equal                         # noqa: E402
+from mta.expect import expect, expect_equal, wait_for                         # noqa: E402
 from mta.opensmtpd import OpenSMTPD                                 # noqa: E402
 from mta.postfix import Postfix                                     # noqa: E402
 from mta.room import FOLDER                                         # noqa: E402
@@ -84,6 +84,8 @@ class Stage:
             return Exim("exim-tls", port, certificate=self._certificate("exim-tls"), smtps=smtps)
         if which == "OpenSMTPD":
             return OpenSMTPD("opensmtpd-tls", port, certificate=self._certificate("opensmtpd-tls"), smtps=smtps)
+        if which == "sending OpenSMTPD":
+            return OpenSMTPD("sending-opensmtpd", 10140, relay=f"smtp+tls://127.0.0.1:{PROXY}")
         settings, ca = SENDERS[which]
         sender = Postfix("sending-" + which.replace(" ", "-"), 10130 + list(SENDERS).index(which), f"[127.0.0.1]:{PROXY}",
                          smtp_tls_CAfile="/etc/postfix/ca.pem", smtp_tls_loglevel="1", **settings)
@@ -192,6 +194,19 @@ def sending_postfix(stage, which):
     expect_equal(attempt["dsn"], "2.0.0", "dsn")
     word = {"encrypting": "Trusted", "verifying": "Verified"}[which]
     client.log.wait(re.compile(rf"{word} TLS connection established to 127\.0\.0\.1"), since)
+
+
+@case("OpenSMTPD by STARTTLS, intercepted, into Postfix")
+def sending_opensmtpd(stage):
+    server, client = stage.get("Postfix"), stage.get("sending OpenSMTPD")
+    # It keeps the connection for another message, which is not waited for.
+    with Scope(server.port, PROXY, options=intercepting("--grace", "0")) as scope:
+        expect_equal(swaks.send(client.port, ANN, [BOB], CONTENT).code, 0, "exit code of swaks")
+        wait_for("the message", lambda: [e for e in scope.events() if e["event"] == "message"])
+    session = scope.session()
+    expect_secured(session, server)
+    expect_same_message(session, server.received(server.id_in(session.final_reply())))
+    client.log.wait(re.compile(r"tls ciphers=TLSv1\.[23]:"))
 
 
 @case("a Postfix that does not know the CA defers")

@@ -15,19 +15,22 @@ _CONFIGURATION = """
 smtp max-message-size 20M
 %(listeners)s
 action "deliver" maildir "/var/mail/%%{user.username}"
-match from any for domain "%(domain)s" action "deliver"
+action "relay" relay host "%(relay)s" tls no-verify
+match from any for domain "%(domain)s" action "%(action)s"
 """
 
 
 class OpenSMTPD:
-    def __init__(self, name, port, certificate=None, smtps=None):
+    def __init__(self, name, port, certificate=None, smtps=None, relay=None):
         """An OpenSMTPD that listens on 127.0.0.1:port. With certificate (PEM, its key in front) it
-        offers STARTTLS, and at the port smtps, if given, TLS from the start."""
+        offers STARTTLS, and at the port smtps, if given, TLS from the start. With relay (a URL of its
+        kind: smtp+tls://HOST:PORT) it sends what comes for example.org there, whatever the certificate."""
         self.room = Room(name, "opensmtpd", _USERS)
         self.log = Log(self.room.path / "output")
         self.port = port
         self.room.write("etc/smtpd.conf", _CONFIGURATION % {
-            "listeners": self._listeners(name, certificate, smtps), "host": f"{name}.example.org", "domain": mail.DOMAIN})
+            "listeners": self._listeners(name, certificate, smtps), "host": f"{name}.example.org", "domain": mail.DOMAIN,
+            "relay": relay or "127.0.0.1", "action": "relay" if relay else "deliver"})
         self.room.write("etc/mailname", f"{name}.example.org\n")
         self._make_folders()
         self.room.start(port, "/usr/sbin/smtpd", "-d")
