@@ -78,6 +78,15 @@ line_of(const struct told *told, size_t i)
 	return (struct view){told->lines.at + told->events[i].at, told->events[i].len};
 }
 
+/* It is a file: nothing is waited for. */
+static bool
+never(void *to, int fd)
+{
+	(void)to;
+	(void)fd;
+	return false;
+}
+
 /* Decodes what there is of the file; returns how the capture ended, and in c->said the words. */
 static enum capture_read
 decode(struct cutting *c, struct told *told)
@@ -85,6 +94,7 @@ decode(struct cutting *c, struct told *told)
 	FILE *err = fmemopen(c->said, sizeof c->said, "w");
 	struct capture_run run = {.config = &c->rulebook->config, .keylog = c->keylog, .capture = "a.pcap"};
 	struct capture_frame frame;
+	static const struct capture_patience patience = {never, NULL};
 	struct capture *capture;
 	struct frames *frames;
 	enum capture_read read = CAPTURE_DAMAGED;
@@ -93,7 +103,7 @@ decode(struct cutting *c, struct told *told)
 	memset(c->said, 0, sizeof c->said);
 	c->rulebook->config.events = (struct event_sink){tell, told, true};
 	frames = frames_new(&run);
-	capture = capture_open_file(c->path, err);
+	capture = capture_open_file(c->path, &patience, err);
 	if (capture != NULL) {
 		while ((read = capture_next(capture, &frame, err)) == CAPTURE_FRAME)
 			frames_take(frames, capture_linktype(capture), &frame);
