@@ -41,6 +41,7 @@ struct options {
 	const char *control;                    /* proxy: a socket for ctl; NULL: none */
 	const char *save_messages;              /* NULL: none */
 	const char *pcap;                       /* proxy, decode: a capture to be written; NULL: none */
+	int         pcap_leg;                   /* enum pcap_leg of outputs/pcap.h */
 	const char *interface;                  /* watch; NULL: not given */
 	const char *keylog, *user;              /* proxy, decode, watch; watch; NULL: none */
 	struct options_list ports;              /* --port, as given */

@@ -29,12 +29,14 @@ struct held {
 };
 
 struct connection {
-	struct numbered    session;             /* first member */
+	struct numbered    key;                 /* first member; by key_of */
 	struct packet_ends ends;
 	uint64_t           opened_us, last_us;
 	uint32_t           seq[2], acked[2];    /* by enum smtp_side: the next octet; what the other side has acknowledged */
 	uint16_t           id[2];
 	bool               begun, midstream, over;
+	bool               live, secured;
+	bool               unconnected;         /* live, the server's leg: what goes out waits for its ends */
 	bool               fin[2];
 	bool               unheard[2];          /* nothing of this side is in the capture, nor will be here */
 	bool               holding;             /* STARTTLS was sent: what leads to TLS is held */
@@ -45,9 +47,29 @@ struct connection {
 struct pcap_output {
 	struct pcap_file *file;
 	struct numbers    connections;
-	bool              keys;
+	bool              may_open_tls;
+	bool              legs[2];              /* by enum smtp_side: which are written */
 	bool              beside;       /* the file is another's */
 };
+
+/* A session's two legs are connections of their own. */
+static uint64_t
+key_of(uint64_t session, enum smtp_side leg)
+{
+	return session << 1 | (leg == SMTP_SERVER);
+}
+
+/*
+ * Who reads captures knows SMTP by the server's port. So live, where it may be any, another than
+ * these is written as 25; and so is that of implicit TLS, behind which they look for TLS.
+ */
+static uint16_t
+port_for_readers(const struct connection *c, uint16_t port)
+{
+	bool is_known = port == 25 || port == 587;
+
+	return is_known || !(c->live || (c->secured && port == 465)) ? port : 25;
+}
 
 /*
  * One segment. It acknowledges what the other side has sent so far. Of a side of which the
@@ -85,6 +107,7 @@ begin(struct pcap_output *output, struct connection *c)
 	if (c->begun)
 		return;
 	c->begun = true;
+	c->ends.end[1].port = port_for_readers(c, c->ends.end[1].port);
 	set_time(c, c->opened_us);
 	if (c->midstream)
 		return;
@@ -189,8 +212,10 @@ hold(struct pcap_output *output, struct connection *c, const struct wire_news *n
 static bool
 is_to_be_held(const struct pcap_output *output, const struct connection *c, const struct wire_news *news)
 {
+	if (c->unconnected)
+		return c->held_octets <= HELD_MAX;
 	if (news->type == WIRE_OCTETS && news->kind == WIRE_STARTTLS)
-		return output->keys;
+		return output->may_open_tls;
 	return c->holding && (news->type == WIRE_MISSING || news->kind == WIRE_OPAQUE);
 }
 
@@ -223,39 +248,72 @@ connection_free(struct connection *c)
 	free(c);
 }
 
-static void
-opened(struct pcap_output *output, const struct wire_news *news)
+static struct connection *
+connection_new(struct pcap_output *output, enum smtp_side leg, const struct wire_news *news)
 {
 	struct connection *c = must(calloc(1, sizeof *c));
 
-	c->session.number = news->session;
-	packet_ends_of(&c->ends, news->client, news->server);
+	c->key.number = key_of(news->session, leg);
 	c->opened_us = news->time_us;
-	c->unheard[SMTP_CLIENT] = news->unheard[SMTP_CLIENT];
-	c->unheard[SMTP_SERVER] = news->unheard[SMTP_SERVER];
+	c->live = news->live;
 	c->seq[SMTP_CLIENT] = c->acked[SMTP_CLIENT] = FIRST_SEQ;
 	c->seq[SMTP_SERVER] = c->acked[SMTP_SERVER] = 2 * FIRST_SEQ;
 	c->held_end = &c->held;
-	numbers_add(&output->connections, &c->session);
+	numbers_add(&output->connections, &c->key);
+	return c;
+}
+
+static void
+opened(struct pcap_output *output, const struct wire_news *news)
+{
+	struct connection *c;
+
+	if (news->live && output->legs[SMTP_SERVER])
+		connection_new(output, SMTP_SERVER, news)->unconnected = true;
+	/* A capture has one leg, which is both. */
+	if (news->live && !output->legs[SMTP_CLIENT])
+		return;
+	c = connection_new(output, SMTP_CLIENT, news);
+	packet_ends_of(&c->ends, news->client, news->server);
+	c->unheard[SMTP_CLIENT] = news->unheard[SMTP_CLIENT];
+	c->unheard[SMTP_SERVER] = news->unheard[SMTP_SERVER];
 	/* Of a capture it is not known yet whether it began before. */
 	if (news->live)
 		begin(output, c);
 }
 
 static void
-put(void *to, const struct wire_news *news)
+connected(struct pcap_output *output, const struct wire_news *news)
 {
-	struct pcap_output *output = to;
-	struct connection *c = (struct connection *)numbers_find(&output->connections, news->session);
+	struct connection *c = (struct connection *)numbers_find(&output->connections, key_of(news->session, SMTP_SERVER));
 
-	if (c == NULL) {
-		if (news->type == WIRE_OPENED)
-			opened(output, news);
+	if (c == NULL || !c->unconnected)
 		return;
+	packet_ends_of(&c->ends, news->client, news->server);
+	c->opened_us = news->time_us;
+	c->unconnected = false;
+	release(output, c);
+}
+
+static void
+closed(struct pcap_output *output, uint64_t session)
+{
+	for (enum smtp_side leg = SMTP_CLIENT; leg <= SMTP_SERVER; leg++) {
+		struct connection *c = (struct connection *)numbers_find(&output->connections, key_of(session, leg));
+
+		if (c == NULL)
+			continue;
+		if (!c->unconnected)
+			release(output, c);
+		numbers_remove(&output->connections, &c->key);
+		connection_free(c);
 	}
+}
+
+static void
+put_of_leg(struct pcap_output *output, struct connection *c, const struct wire_news *news)
+{
 	switch (news->type) {
-	case WIRE_OPENED:
-		break;
 	case WIRE_MIDSTREAM:
 		c->midstream = true;
 		break;
@@ -270,31 +328,56 @@ put(void *to, const struct wire_news *news)
 		octets_came(output, c, news);
 		break;
 	case WIRE_SECURED:
+		c->secured = true;
 		forget_held(c);
 		break;
 	case WIRE_FIN:
 	case WIRE_RESET:
-		end_came(output, c, news);
+		if (!c->unconnected)
+			end_came(output, c, news);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+put(void *to, const struct wire_news *news)
+{
+	struct pcap_output *output = to;
+	struct connection *c;
+
+	switch (news->type) {
+	case WIRE_OPENED:
+		opened(output, news);
+		break;
+	case WIRE_CONNECTED:
+		connected(output, news);
 		break;
 	case WIRE_CLOSED:
-		release(output, c);
-		numbers_remove(&output->connections, &c->session);
-		connection_free(c);
+		closed(output, news->session);
+		break;
+	default:
+		c = (struct connection *)numbers_find(&output->connections, key_of(news->session, news->leg));
+		if (c != NULL)
+			put_of_leg(output, c, news);
 		break;
 	}
 }
 
 struct pcap_output *
-pcap_output_open(const char *path, bool keys, FILE *err)
+pcap_output_open(const struct pcap_options *options, FILE *err)
 {
-	struct pcap_file *file = pcap_file_open(path, err);
+	struct pcap_file *file = pcap_file_open(options->path, err);
 	struct pcap_output *output;
 
 	if (file == NULL)
 		return NULL;
 	output = must(calloc(1, sizeof *output));
 	output->file = file;
-	output->keys = keys;
+	output->may_open_tls = options->may_open_tls;
+	output->legs[SMTP_CLIENT] = options->leg != PCAP_SERVER_LEG;
+	output->legs[SMTP_SERVER] = options->leg != PCAP_CLIENT_LEG;
 	return output;
 }
 
@@ -303,9 +386,8 @@ pcap_output_beside(const struct pcap_output *first)
 {
 	struct pcap_output *output = must(calloc(1, sizeof *output));
 
-	output->file = first->file;
-	output->keys = first->keys;
-	output->beside = true;
+	*output = (struct pcap_output){.file = first->file, .may_open_tls = first->may_open_tls,
+	    .legs = {first->legs[SMTP_CLIENT], first->legs[SMTP_SERVER]}, .beside = true};
 	return output;
 }
 

@@ -105,6 +105,10 @@ reporting_allows(const struct options *options)
 {
 	const char *use = use_of_stdout(options);
 
+	if (options->pcap == NULL && options->pcap_leg != PCAP_CLIENT_LEG) {
+		fprintf(stderr, "smtpscope: --pcap-leg: of which capture? --pcap FILE writes one\n");
+		return false;
+	}
 	if (options->pcap == NULL)
 		return true;
 	if (is_standard(options->pcap) && use != NULL) {
@@ -151,17 +155,25 @@ open_messages(struct reporting *reporting)
 	return true;
 }
 
+/* By the proxy's own TLS, or by a key log; where TLS is passed on there is nothing to wait for. */
+static bool
+may_open_tls(const struct options *options)
+{
+	return options->keylog != NULL || options->starttls == STARTTLS_INTERCEPT ||
+	    options->leg_tls[SMTP_CLIENT] == LEG_TLS_STARTTLS || options->leg_tls[SMTP_SERVER] == LEG_TLS_STARTTLS;
+}
+
 /* What is kept beside the events. */
 static bool
 open_files(struct reporting *reporting)
 {
 	const struct options *options = reporting->options;
+	struct pcap_options pcap = {options->pcap, options->pcap_leg, may_open_tls(options)};
 
 	if (!open_messages(reporting))
 		return false;
 	if (options->pcap != NULL)
-		reporting->pcap = pcap_output_open(options->pcap, options->keylog != NULL ||
-		    options->starttls == STARTTLS_INTERCEPT || options->leg_tls[SMTP_CLIENT] == LEG_TLS_STARTTLS, stderr);
+		reporting->pcap = pcap_output_open(&pcap, stderr);
 	return options->pcap == NULL || reporting->pcap != NULL;
 }
 

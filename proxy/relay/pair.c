@@ -264,6 +264,18 @@ attempt_is_over(void *to, struct view server, const char *outcome, struct view r
 		session_upstream(pair->session, server, outcome, reason, duration_us, worker_now(pair->worker));
 }
 
+/* The ends of the server's leg; those of a socket pair have no address. */
+static void
+tell_server_ends(struct pair *pair, int fd, uint64_t now_us)
+{
+	union url_address own, server;
+	socklen_t own_len = sizeof own, server_len = sizeof server;
+	bool known = getsockname(fd, &own.any, &own_len) == 0 && getpeername(fd, &server.any, &server_len) == 0 &&
+	    own.any.sa_family != AF_UNIX;
+
+	session_server_ends(pair->session, known ? &own.any : NULL, known ? &server.any : NULL, now_us);
+}
+
 static void
 server_is_connected(void *to, const struct url *url, int fd, bool was_reset)
 {
@@ -271,6 +283,8 @@ server_is_connected(void *to, const struct url *url, int fd, bool was_reset)
 	uint64_t now_us = worker_now(pair->worker);
 
 	pair->dial = NULL;
+	if (pair->session != NULL && pair->rulebook->config.wire.put != NULL)
+		tell_server_ends(pair, fd, now_us);
 	pair->server_url = (uint16_t)(url - upstreams_first(pair->worker->upstreams));
 	leg_open(&pair->leg[SMTP_SERVER], pair->worker->base, fd, server_is_ready, pair);
 	if (was_reset)

@@ -173,7 +173,7 @@ session_closed(struct session *s, enum smtp_side by, enum close_how how, struct 
 	call_begins(s, time_us, plan);
 	session_ends(s, side, names[how], reason);
 	if (how == CLOSE_RESET) {
-		wire_ends(s, by, true);
+		wire_ends(s, by, by, true);
 		put_end(s, smtp_other_side(by), END_RST_AFTER);
 	} else {
 		put_end(s, SMTP_CLIENT, END_FIN);
@@ -234,7 +234,7 @@ session_end(struct session *s, uint64_t time_us)
 		/* Half a unit was received if it was put out; what was kept back of it has gone nowhere. */
 		s->from[side].octets += s->from[side].ahead;
 		if (s->from[side].fin)
-			wire_ends(s, side, false);
+			wire_ends(s, side, side, false);
 	}
 	passed_ends(s);
 	if (s->auth != NULL)

@@ -108,7 +108,7 @@ session_secured(struct session *s, const struct tls_facts *facts, uint64_t time_
 	event_tls(s, "established", facts, VIEW_NONE);
 	smtp_dialogue_secured(&s->dialogue);
 	s->opaque_known = false;
-	wire_tell(s, WIRE_SECURED);
+	wire_secured(s, SMTP_CLIENT);
 }
 
 void

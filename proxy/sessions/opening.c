@@ -143,6 +143,13 @@ session_upstream(struct session *s, struct view server, const char *outcome, str
 }
 
 void
+session_server_ends(struct session *s, const struct sockaddr *own, const struct sockaddr *server, uint64_t time_us)
+{
+	s->now_us = time_us;
+	wire_connected(s, own, server);
+}
+
+void
 session_unreachable(struct session *s, struct view reason, uint64_t time_us, struct plan *plan)
 {
 	struct smtp_exchange *e;

@@ -62,6 +62,8 @@ put_octets(struct session *s, enum smtp_side to, struct view octets)
 	if (to == SMTP_CLIENT) {
 		wire_to_client(s, octets);
 		s->told += octets.len;
+	} else if (!s->ahead) {
+		wire_to_server(s, octets);
 	}
 	if (s->config->dry_run)
 		return;
@@ -160,6 +162,8 @@ put_unit(struct session *s, enum smtp_side from, struct view wire)
 	struct direction *dir = &s->from[from];
 	struct view rest = view_from(wire, dir->ahead);
 
+	if (from == SMTP_CLIENT)
+		wire_to_server(s, view_first(wire, dir->ahead));
 	take_unit(s, from, wire);
 	if (rest.len == 0)
 		return;
@@ -260,7 +264,10 @@ put_ahead(struct session *s, enum smtp_side from, struct view rest)
 
 	if (rest.len <= dir->ahead || cut_is_kept(s, from) || !may_go_ahead(s, from))
 		return;
+	/* Which of the client's octets are secret is known when the unit is whole. */
+	s->ahead = from == SMTP_CLIENT;
 	put_octets(s, smtp_other_side(from), view_from(rest, dir->ahead));
+	s->ahead = false;
 	dir->ahead = rest.len;
 }
 
@@ -269,7 +276,7 @@ put_end(struct session *s, enum smtp_side to, enum ending ending)
 {
 	if (s->plan->end[to] < ending)
 		s->plan->end[to] = ending;
-	if (to == SMTP_CLIENT)
-		wire_ends(s, SMTP_SERVER, ending != END_FIN);
+	if (to == SMTP_CLIENT || !s->config->dry_run)
+		wire_ends(s, to, smtp_other_side(to), ending != END_FIN);
 	s->from[smtp_other_side(to)].ended = true;
 }

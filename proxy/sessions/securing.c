@@ -405,6 +405,7 @@ server_is_secure(struct session *s)
 
 	t->leg[SMTP_SERVER] = LEG_SECURE;
 	t->server_in_clear = true;
+	wire_secured(s, SMTP_SERVER);
 	if (t->own != OWN_NONE) {
 		t->own = OWN_NONE;
 		if (t->greeting_kept && t->leg[SMTP_CLIENT] != LEG_BEGINS && t->leg[SMTP_CLIENT] != LEG_DUE)
@@ -420,7 +421,7 @@ client_is_secure(struct session *s)
 	t->leg[SMTP_CLIENT] = LEG_SECURE;
 	s->tls = true;
 	s->tls_fresh = s->starttls_told;
-	wire_tell(s, WIRE_SECURED);
+	wire_secured(s, SMTP_CLIENT);
 	if (t->greeting_kept && t->own == OWN_NONE)
 		greet(s, VIEW_NONE);
 }

@@ -183,7 +183,9 @@ void
 unit_settles(struct session *s, enum smtp_side from, struct passage *p)
 {
 	if (from == SMTP_SERVER)
-		wire_from_server(s, &p->unit);
+		wire_leads_on(s, &p->unit);
+	else
+		s->wire_unit = &p->unit;
 	switch (p->unit.type) {
 	case SMTP_UNIT_COMMAND:
 		command_settles(s, p);
@@ -201,6 +203,7 @@ unit_settles(struct session *s, enum smtp_side from, struct passage *p)
 		content_end_settles(s, p);
 		break;
 	case SMTP_UNIT_HANDOVER:
+		s->wire_unit = NULL;
 		handover_settles(s, p);
 		return;
 	default:
@@ -208,6 +211,7 @@ unit_settles(struct session *s, enum smtp_side from, struct passage *p)
 		break;
 	}
 	s->wire_kind = WIRE_SMTP;
+	s->wire_unit = NULL;
 	ending_by_rule(s, p);
 }
 
@@ -278,6 +282,8 @@ next_unit(struct session *s, enum smtp_side from, struct passage *p, struct view
 	p->arrived_us = s->now_us;
 	if (from == SMTP_CLIENT)
 		wire_from_client(s, &p->unit);
+	else
+		wire_from_server(s, &p->unit);
 	if (from == SMTP_CLIENT && s->waited != 0) {
 		if (p->unit.type == SMTP_UNIT_COMMAND)
 			p->unit.marks |= s->waited;
@@ -415,8 +421,8 @@ session_feed(struct session *s, enum smtp_side from, const char *octets, size_t 
 		s->from[SMTP_SERVER].interrupted = false;
 		plan->other = true;
 	}
-	if (from == SMTP_CLIENT && dir->fin && used == len)
-		wire_ends(s, SMTP_CLIENT, false);
+	if (dir->fin && used == len && (from == SMTP_CLIENT || !s->config->dry_run))
+		wire_ends(s, from, from, false);
 	if (from == SMTP_CLIENT && dir->eof && dir->pending == NULL && !plan->again && !s->over)
 		rewriting_stream_ends(s);
 	if (dir->eof && !plan->again && !dir->interrupted)

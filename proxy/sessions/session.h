@@ -100,6 +100,9 @@ void session_connect(struct session *s, uint64_t time_us, struct plan *plan);
 /* One attempt to reach the server; established_us counts for the greeting's latency. */
 void session_upstream(struct session *s, struct view server, const char *outcome,
     struct view reason, uint64_t duration_us, uint64_t time_us);
+/* Who it is connected to, by which address of our own; for config->wire alone. NULL: not known. */
+void session_server_ends(struct session *s, const struct sockaddr *own, const struct sockaddr *server,
+    uint64_t time_us);
 /* No server could be reached. */
 void session_unreachable(struct session *s, struct view reason, uint64_t time_us, struct plan *plan);
 

@@ -151,7 +151,9 @@ struct session {
 	bool                  secret_rest;      /* wire.c: the rest of the client's cut line is secret */
 	bool                  opaque_known, opaque_tls; /* wire.c: what the client's undecoded octets are */
 	bool                  wire_quiet;       /* the capture ends, and not the streams */
+	bool                  ahead;            /* what is put out now is not a whole unit yet */
 	uint8_t               wire_kind;        /* enum wire_kind, of the server's unit */
+	const struct smtp_unit *wire_unit;      /* the client's that settles now; NULL: none does */
 	union {
 		struct sockaddr_in  in;
 		struct sockaddr_in6 in6;
@@ -292,13 +294,18 @@ void passed_ends(struct session *s);
 
 /* wire.c: octets for who wants to keep them */
 void wire_opened(struct session *s, const struct session_ends *ends);
+void wire_connected(struct session *s, const struct sockaddr *own, const struct sockaddr *server);
 void wire_tell(struct session *s, enum wire_type type);
+void wire_secured(struct session *s, enum smtp_side leg);
 void wire_heard(struct session *s, enum smtp_side side);
 void wire_missing(struct session *s, enum smtp_side from, uint64_t count);
-void wire_ends(struct session *s, enum smtp_side from, bool reset);
+void wire_ends(struct session *s, enum smtp_side leg, enum smtp_side from, bool reset);
 void wire_from_client(struct session *s, const struct smtp_unit *unit);
 void wire_from_server(struct session *s, const struct smtp_unit *unit);
+void wire_leads_on(struct session *s, const struct smtp_unit *unit);
 void wire_to_client(struct session *s, struct view octets);
+/* Put out while the client's unit s->wire_unit settles, or (NULL) by nobody's. */
+void wire_to_server(struct session *s, struct view octets);
 /* The part of a client's unit that is a credential, or may be; .at NULL: none. */
 struct view wire_secret(struct session *s, const struct smtp_unit *unit);
 

@@ -30,10 +30,24 @@ wire_opened(struct session *s, const struct session_ends *ends)
 }
 
 void
+wire_connected(struct session *s, const struct sockaddr *own, const struct sockaddr *server)
+{
+	if (is_wanted(s))
+		put(s, (struct wire_news){.type = WIRE_CONNECTED, .client = own, .server = server});
+}
+
+void
 wire_tell(struct session *s, enum wire_type type)
 {
 	if (is_wanted(s))
 		put(s, (struct wire_news){.type = type});
+}
+
+void
+wire_secured(struct session *s, enum smtp_side leg)
+{
+	if (is_wanted(s))
+		put(s, (struct wire_news){.type = WIRE_SECURED, .leg = leg});
 }
 
 void
@@ -50,11 +64,20 @@ wire_missing(struct session *s, enum smtp_side from, uint64_t count)
 		put(s, (struct wire_news){.type = WIRE_MISSING, .from = from, .missing = count});
 }
 
-void
-wire_ends(struct session *s, enum smtp_side from, bool reset)
+/* A capture has one leg: whose octets they are does not matter there. */
+static bool
+has_leg(const struct session *s, enum smtp_side leg)
 {
+	return is_wanted(s) && (leg == SMTP_CLIENT || !s->config->dry_run);
+}
+
+void
+wire_ends(struct session *s, enum smtp_side leg, enum smtp_side from, bool reset)
+{
+	if (s->config->dry_run)
+		leg = SMTP_CLIENT;
 	if (is_wanted(s) && !s->wire_quiet)
-		put(s, (struct wire_news){.type = reset ? WIRE_RESET : WIRE_FIN, .from = from});
+		put(s, (struct wire_news){.type = reset ? WIRE_RESET : WIRE_FIN, .leg = leg, .from = from});
 }
 
 static bool
@@ -112,16 +135,23 @@ wire_secret(struct session *s, const struct smtp_unit *unit)
 	}
 }
 
-/* Covers a part of octets, which are copied, but no line ends in it. */
+/* Covers what of a part lies in octets, which are copied, but no line ends in it. */
 static struct view
 cover(struct session *s, struct view octets, struct view part)
 {
-	struct view copy = arena_copy(s->config->arena, octets);
-	char *at = (char *)copy.at + (part.at - octets.at);
+	const char *from = part.at > octets.at ? part.at : octets.at, *end = octets.at + octets.len;
+	struct view copy;
 
-	for (size_t i = 0; i < part.len; i++)
-		if (at[i] != '\r' && at[i] != '\n')
-			at[i] = '*';
+	if (part.len == 0 || s->config->show_secrets)
+		return octets;
+	if (part.at + part.len < end)
+		end = part.at + part.len;
+	if (from >= end)
+		return octets;
+	copy = arena_copy(s->config->arena, octets);
+	for (char *at = (char *)copy.at + (from - octets.at); from < end; from++, at++)
+		if (*at != '\r' && *at != '\n')
+			*at = '*';
 	return copy;
 }
 
@@ -136,42 +166,96 @@ may_tell_secrets(struct session *s, struct view octets)
 	return !s->opaque_tls;
 }
 
+/* What a unit of the client's is, and which of its octets are secret. */
+static enum wire_kind
+client_kind(struct session *s, const struct smtp_unit *unit, struct view *secret)
+{
+	*secret = wire_secret(s, unit);
+	if (unit->type == SMTP_UNIT_COMMAND && unit->as.command.verb == SMTP_STARTTLS)
+		return WIRE_STARTTLS;
+	if (unit->type != SMTP_UNIT_OPAQUE)
+		return WIRE_SMTP;
+	*secret = may_tell_secrets(s, unit->wire) ? unit->wire : VIEW_NONE;
+	return WIRE_OPAQUE;
+}
+
 void
 wire_from_client(struct session *s, const struct smtp_unit *unit)
 {
-	struct wire_news news = {.type = WIRE_OCTETS, .from = SMTP_CLIENT, .octets = unit->wire};
+	struct wire_news news = {.type = WIRE_OCTETS, .leg = SMTP_CLIENT, .from = SMTP_CLIENT};
 	struct view secret;
 
 	if (!is_wanted(s) || unit->wire.len == 0)
 		return;
-	secret = wire_secret(s, unit);
-	if (unit->type == SMTP_UNIT_COMMAND && unit->as.command.verb == SMTP_STARTTLS)
-		news.kind = WIRE_STARTTLS;
-	if (unit->type == SMTP_UNIT_OPAQUE) {
-		news.kind = WIRE_OPAQUE;
-		secret = may_tell_secrets(s, unit->wire) ? unit->wire : VIEW_NONE;
-	}
-	if (secret.len > 0 && !s->config->show_secrets)
-		news.octets = cover(s, unit->wire, secret);
+	news.kind = client_kind(s, unit, &secret);
+	news.octets = cover(s, unit->wire, secret);
 	put(s, news);
+}
+
+static enum wire_kind
+server_kind(const struct smtp_unit *unit)
+{
+	const struct smtp_exchange *e = unit->of;
+
+	if (unit->type == SMTP_UNIT_OPAQUE)
+		return WIRE_OPAQUE;
+	if (unit->type == SMTP_UNIT_REPLY && e != NULL && e->kind == SMTP_COMMAND && e->verb == SMTP_STARTTLS)
+		return unit->as.reply.code == 220 ? WIRE_STARTTLS : WIRE_STARTTLS_REFUSED;
+	return WIRE_SMTP;
+}
+
+void
+wire_from_server(struct session *s, const struct smtp_unit *unit)
+{
+	if (has_leg(s, SMTP_SERVER) && unit->wire.len > 0)
+		put(s, (struct wire_news){.type = WIRE_OCTETS, .leg = SMTP_SERVER, .from = SMTP_SERVER,
+		    .kind = server_kind(unit), .octets = unit->wire});
 }
 
 /* What the octets that a server's unit leads to are, until the next. */
 void
-wire_from_server(struct session *s, const struct smtp_unit *unit)
+wire_leads_on(struct session *s, const struct smtp_unit *unit)
 {
-	const struct smtp_exchange *e = unit->of;
-
-	s->wire_kind = WIRE_SMTP;
-	if (unit->type == SMTP_UNIT_OPAQUE)
-		s->wire_kind = WIRE_OPAQUE;
-	else if (unit->type == SMTP_UNIT_REPLY && e != NULL && e->kind == SMTP_COMMAND && e->verb == SMTP_STARTTLS)
-		s->wire_kind = unit->as.reply.code == 220 ? WIRE_STARTTLS : WIRE_STARTTLS_REFUSED;
+	s->wire_kind = server_kind(unit);
 }
 
 void
 wire_to_client(struct session *s, struct view octets)
 {
 	if (is_wanted(s))
-		put(s, (struct wire_news){.type = WIRE_OCTETS, .from = SMTP_SERVER, .kind = s->wire_kind, .octets = octets});
+		put(s, (struct wire_news){.type = WIRE_OCTETS, .leg = SMTP_CLIENT, .from = SMTP_SERVER,
+		    .kind = s->wire_kind, .octets = octets});
+}
+
+static bool
+lies_in(struct view part, struct view octets)
+{
+	return part.at >= octets.at && part.at + part.len <= octets.at + octets.len;
+}
+
+void
+wire_to_server(struct session *s, struct view octets)
+{
+	struct wire_news news = {.type = WIRE_OCTETS, .leg = SMTP_SERVER, .from = SMTP_CLIENT};
+	const struct smtp_unit *unit = s->wire_unit;
+	struct view secret = VIEW_NONE;
+	struct smtp_command command;
+
+	if (!has_leg(s, SMTP_SERVER) || octets.len == 0)
+		return;
+	if (unit != NULL && (unit->type == SMTP_UNIT_CONTENT || unit->type == SMTP_UNIT_CONTENT_END)) {
+		news.kind = WIRE_SMTP;
+	} else if (unit != NULL && lies_in(octets, unit->wire)) {
+		news.kind = client_kind(s, unit, &secret);
+	} else {
+		/* A rule's line, or one of the proxy's own. */
+		smtp_command_parse(smtp_line_text(octets), &command);
+		secret = command.secret;
+		if (unit != NULL && secret.at == NULL && wire_secret(s, unit).at != NULL)
+			secret = octets;
+		if (command.verb == SMTP_STARTTLS)
+			news.kind = WIRE_STARTTLS;
+	}
+	news.octets = cover(s, octets, secret);
+	put(s, news);
 }

@@ -86,7 +86,7 @@ static const struct {
     {"smtpscope proxy --tls-client never", "is not one of plain, starttls and implicit"},
     {"smtpscope proxy --glued never", "is not one of drop and pass"},
     {"smtpscope proxy --transparent redirect", "--transparent is not there yet"},
-    {"smtpscope proxy --pcap-leg both", "--pcap-leg is not there yet"},
+    {"smtpscope proxy --pcap-leg none", "\"none\" is not one of client, server and both"},
     {"smtpscope watch -i lo --pcap x.pcap", "--pcap is no option of watch; proxy and decode take it"},
     {"smtpscope check --save-messages dir", "--save-messages is no option of check; proxy, sink, decode and watch take it"},
     {"smtpscope sink --transparent tproxy", "--transparent is not there yet"},

@@ -86,6 +86,15 @@ session_connect(struct session *s, uint64_t time_us, struct plan *plan)
 }
 
 void
+session_server_ends(struct session *s, const struct sockaddr *own, const struct sockaddr *server, uint64_t time_us)
+{
+	(void)s;
+	(void)own;
+	(void)server;
+	(void)time_us;
+}
+
+void
 session_upstream(struct session *s, struct view server, const char *outcome, struct view reason,
     uint64_t duration_us, uint64_t time_us)
 {

@@ -34,7 +34,7 @@ setup(void)
 	memset(said, 0, sizeof said);
 	err = fmemopen(said, sizeof said - 1, "w");
 	setvbuf(err, NULL, _IONBF, 0);
-	output = pcap_output_open(path, true, err);
+	output = pcap_output_open(&(struct pcap_options){.path = path, .may_open_tls = true}, err);
 	ck_assert_msg(output != NULL, "%s", said);
 	now = START;
 }
@@ -247,6 +247,42 @@ START_TEST(a_session_is_a_connection)
 }
 END_TEST
 
+/* What the server is sent before it is connected waits for the ends of its leg. */
+START_TEST(the_servers_leg_is_a_connection_of_its_own)
+{
+	struct sockaddr_storage own = address("192.0.2.9", 50000), server = address("192.0.2.25", 10025);
+	const struct reading *r;
+
+	pcap_output_close(output);
+	output = pcap_output_open(&(struct pcap_options){.path = path, .leg = PCAP_SERVER_LEG}, err);
+	open_between("192.0.2.1", "192.0.2.9", true);
+	tell((struct wire_news){.type = WIRE_OCTETS, .leg = SMTP_SERVER, .from = SMTP_CLIENT, .octets = VIEW("NOOP\r\n")});
+	tell((struct wire_news){.type = WIRE_CONNECTED, .client = (struct sockaddr *)&own,
+	    .server = (struct sockaddr *)&server});
+	say(SMTP_SERVER, "450 of a rule\r\n");
+	tell((struct wire_news){.type = WIRE_OCTETS, .leg = SMTP_SERVER, .from = SMTP_SERVER, .octets = VIEW("250 Ok\r\n")});
+	tell((struct wire_news){.type = WIRE_FIN, .leg = SMTP_SERVER, .from = SMTP_SERVER});
+	tell((struct wire_news){.type = WIRE_CLOSED});
+	r = read_back();
+	ck_assert_str_eq(r->lines, "C SYN 0\nS SYN ACK 0\nC ACK 0\nC ACK 6\nS ACK 8\nS FIN ACK 0\n");
+	ck_assert_str_eq(r->stream[0].at, "NOOP\r\n");
+	ck_assert_str_eq(r->stream[1].at, "250 Ok\r\n$");
+	ck_assert_uint_eq(r->first_us, START + 2000);
+}
+END_TEST
+
+START_TEST(a_server_that_is_not_reached_has_none)
+{
+	pcap_output_close(output);
+	output = pcap_output_open(&(struct pcap_options){.path = path, .leg = PCAP_SERVER_LEG}, err);
+	open_between("192.0.2.1", "192.0.2.9", true);
+	tell((struct wire_news){.type = WIRE_OCTETS, .leg = SMTP_SERVER, .from = SMTP_CLIENT, .octets = VIEW("NOOP\r\n")});
+	say(SMTP_SERVER, "421 4.4.1 No server\r\n");
+	tell((struct wire_news){.type = WIRE_CLOSED});
+	ck_assert_uint_eq(read_back()->packets, 0);
+}
+END_TEST
+
 START_TEST(a_reset_ends_it)
 {
 	open_between("2001:db8::1", "2001:db8::25", true);
@@ -420,7 +456,7 @@ START_TEST(sessions_interleave)
 	}
 	tell((struct wire_news){.type = WIRE_OCTETS, .session = 7, .octets = VIEW("nobody knows it")});
 	ck_assert_uint_eq(pcap_output_close(output), 0);
-	output = pcap_output_open(path, false, err);
+	output = pcap_output_open(&(struct pcap_options){.path = path}, err);
 	open_between("192.0.2.1", "192.0.2.25", true);
 	say_kind(SMTP_CLIENT, WIRE_STARTTLS, "STARTTLS\r\n");
 	r = read_back();
@@ -512,7 +548,7 @@ START_TEST(a_file_that_cannot_be_made_is_said)
 	    {"/dev/full", "smtpscope: --pcap: cannot write /dev/full: No space left on device\n"}};
 
 	pcap_output_close(output);
-	ck_assert_ptr_null(pcap_output_open(cases[_i].path, false, err));
+	ck_assert_ptr_null(pcap_output_open(&(struct pcap_options){.path = cases[_i].path}, err));
 	ck_assert_str_eq(said, cases[_i].said);
 }
 END_TEST
@@ -526,6 +562,8 @@ main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, a_session_is_a_connection, 0, 2);
 	tcase_add_test(t, a_reset_ends_it);
+	tcase_add_test(t, the_servers_leg_is_a_connection_of_its_own);
+	tcase_add_test(t, a_server_that_is_not_reached_has_none);
 	tcase_add_test(t, an_end_that_nobody_saw_is_none);
 	tcase_add_test(t, a_session_under_way_has_no_handshake);
 	tcase_add_loop_test(t, a_side_that_was_not_heard_says_nothing, 0, 4);
