@@ -50,6 +50,29 @@ START_TEST(in_one_session)
 }
 END_TEST
 
+/* A window is a window, whatever is counted in it and for whom; matches are one second apart. */
+START_TEST(windows_in_every_scope)
+{
+	static const char *const scopes[] = {"rule", "client", "session", "transaction", "sender", "recipient"};
+	static const struct { const char *dose, *acts; } doses[] = {
+	    {"limit 1", "x..x..x"}, {"limit 2", "xx.xx.x"}, {"skip 1", ".xx.xx."}, {"every 2", ".x..x.."}};
+
+	for (size_t dose = 0; dose < sizeof doses / sizeof *doses; dose++) {
+		struct trial t;
+		char text[128], acted[16] = "";
+
+		snprintf(text, sizeof text, "rule \"r\" { on RCPT %s within 3s per %s log \"x\" }", doses[dose].dose, scopes[_i]);
+		trial_begin(&t, text, 7);
+		for (size_t i = 0; i < strlen(doses[dose].acts); i++) {
+			strcat(acted, strcmp(trial_command(&t, "RCPT TO:<bob@example.net>"), "log x") == 0 ? "x" : ".");
+			t.facts.time_us += 1000000;
+		}
+		ck_assert_msg(strcmp(acted, doses[dose].acts) == 0, "%s: %s, not %s", text, acted, doses[dose].acts);
+		trial_end(&t);
+	}
+}
+END_TEST
+
 static void
 new_session(struct trial *t, uint64_t number)
 {
@@ -326,6 +349,49 @@ static const struct {
     {"exactly 2", 1, false, "exactly 2"}, {"exactly 2", 2, true, "exactly 2"}, {"exactly 2", 3, false, "exactly 2"},
 };
 
+static unsigned
+bits_that_differ(struct view one, struct view other)
+{
+	unsigned bits = 0;
+
+	ck_assert_uint_eq(one.len, other.len);
+	for (size_t i = 0; i < one.len; i++)
+		bits += (unsigned)__builtin_popcount((unsigned char)(one.at[i] ^ other.at[i]));
+	return bits;
+}
+
+/* So many bits, each once; no line end is touched, none is made, and the seed says which. */
+START_TEST(what_corrupt_flips)
+{
+	static const unsigned counts[] = {1, 2, 7, 40, 1000};
+	struct view line = VIEW("NOOP \x0b\x0c\x1d LMNOJ*\r\n");
+	struct trial t, same;
+	char text[80];
+
+	snprintf(text, sizeof text, "rule \"r\" { on NOOP corrupt %u }", counts[_i]);
+	trial_begin(&t, text, 7);
+	trial_begin(&same, text, 7);
+	for (int i = 0; i < 50; i++) {
+		struct view now;
+		unsigned bits;
+
+		trial_command(&t, "NOOP \x0b\x0c\x1d LMNOJ*");
+		trial_command(&same, "NOOP \x0b\x0c\x1d LMNOJ*");
+		now = t.verdict.octets;
+		ck_assert(view_equal(now, same.verdict.octets));
+		ck_assert_int_eq(memcmp(now.at + now.len - 2, "\r\n", 2), 0);
+		bits = bits_that_differ(line, now);
+		ck_assert_uint_le(bits, counts[_i]);
+		/* Of 15 octets of 8 bits those are left out of which a CR or LF would come. */
+		ck_assert_uint_ge(bits, counts[_i] < 40 ? counts[_i] : 40);
+		for (size_t at = 0; at + 2 < now.len; at++)
+			ck_assert(now.at[at] != '\r' && now.at[at] != '\n');
+	}
+	trial_end(&same);
+	trial_end(&t);
+}
+END_TEST
+
 START_TEST(what_is_expected)
 {
 	struct rules_count count;
@@ -419,6 +485,8 @@ main(void)
 	TCase *tcase = tcase_create("doses, chance, tags");
 
 	tcase_add_loop_test(tcase, in_one_session, 0, (int)(sizeof one_session / sizeof *one_session));
+	tcase_add_loop_test(tcase, windows_in_every_scope, 0, 6);
+	tcase_add_loop_test(tcase, what_corrupt_flips, 0, 5);
 	tcase_add_loop_test(tcase, by_scope, 0, 6);
 	tcase_add_test(tcase, one_client_over_two_families);
 	tcase_add_test(tcase, content_counts_by_its_recipients);
