@@ -163,7 +163,8 @@ replace(struct judging *j, const struct action *action)
 	bool at_start;
 
 	if (j->facts.place == RULES_AT_COMMAND && j->facts.has_command) {
-		replace_in_line(action, j->state->user, j->facts.command.line, &out, &at_start);
+		if (replace_in_line(action, j->state->user, j->facts.command.line, &out, &at_start) == 0)
+			return;
 		change_command(j, text_done(&out), VIEW(""), VIEW(""));
 		return;
 	}
@@ -173,7 +174,8 @@ replace(struct judging *j, const struct action *action)
 	while (smtp_reply_line_next(&rest, &line)) {
 		struct view text = smtp_line_text(line.wire);
 
-		replace_in_line(action, j->state->user, text, &out, &at_start);
+		if (replace_in_line(action, j->state->user, text, &out, &at_start) == 0)
+			text_put(&out, text);
 		text_put(&out, view_from(line.wire, text.len));
 	}
 	change_reply(j, text_done(&out));

@@ -55,6 +55,7 @@ replace_in_line(const struct action *action, struct pattern_user *user, struct v
 		/* A match of nothing must not be found at the same place again. */
 		from = whole.len > 0 ? done : done + 1;
 	}
-	text_put(out, view_from(line, done));
+	if (found > 0)
+		text_put(out, view_from(line, done));
 	return found;
 }

@@ -400,8 +400,9 @@ rewriting_waits(struct session *s)
 {
 	struct smtp_exchange *e;
 
-	if (!rewriting_holds_command(s) || (smtp_keyword_in(s->keywords[SMTP_SERVER], SMTP_KEYWORD_PIPELINING) &&
-	    !verdicts_one_by_one(s)))
+	if (!rewriting_holds_command(s) || s->server != SERVER_OPEN || s->from[SMTP_SERVER].eof)
+		return false;
+	if (smtp_keyword_in(s->keywords[SMTP_SERVER], SMTP_KEYWORD_PIPELINING) && !verdicts_one_by_one(s))
 		return false;
 	smtp_dialogue_place(&s->dialogue, SMTP_SERVER, &e);
 	return e != NULL && e->by_proxy && e->verb == SMTP_BDAT;

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "decoders/message/dkim.h"
 #include "decoders/message/header.h"
 #include "decoders/utf8.h"
 
@@ -39,6 +40,47 @@ START_TEST(a_field)
 
 	ck_assert_int_eq(header_find(VIEW(header), view_of(fields[_i].name), &value), v.at != NULL);
 	ck_assert(v.at == NULL || view_equal(value, v));
+}
+END_TEST
+
+/* All fields in their order; what is no field is skipped, and the body is not looked at. */
+START_TEST(one_field_after_the_other)
+{
+	static const char *const names[] = {"Received", "Subject-Not", "SUBJECT", "Subject", "Obsolete", "Empty",
+	    "Folded-Empty", "Unix", "Last"};
+	struct view rest = VIEW(header), name, value;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		ck_assert(header_next(&rest, &name, &value));
+		ck_assert_msg(view_equal(name, view_of(names[i])), "%.*s", (int)name.len, name.at);
+	}
+	ck_assert(view_equal(value, VIEW("1")));
+	ck_assert(!header_next(&rest, &name, &value));
+}
+END_TEST
+
+static const struct {
+	const char *header, *name;
+	bool        is_signed, covers;
+} signatures[] = {
+	{"Subject: x\r\n", "Subject", false, false},
+	{"DKIM-Signature: h=from:subject; b=x\r\nSubject: x\r\n", "Subject", true, true},
+	{"DKIM-Signature: h=from:subject; b=x\r\n", "Date", true, false},
+	{"dkim-signature: v=1;\r\n\th = From\r\n\t : DATE ;b=x\r\n", "Date", true, true},
+	{"DKIM-Signature: bh=date; b=x; h=from\r\n", "Date", true, false},
+	{"DKIM-Signature: v=1; b=x\r\n", "Date", true, true},
+	{"DKIM-Signature: h=from; b=x\r\nDKIM-Signature: h=date; b=x\r\n", "Date", true, true},
+	{"DKIM-Signature: h=from; b=x\r\n", "dkim-signature", true, true},
+	{"DKIM-Signature:", "Date", true, true},
+	{"X: y\r\n\r\nDKIM-Signature: h=date\r\n", "Date", false, false}
+};
+
+START_TEST(a_signature)
+{
+	struct view signed_header = view_of(signatures[_i].header);
+
+	ck_assert_int_eq(dkim_is_signed(signed_header), signatures[_i].is_signed);
+	ck_assert_int_eq(dkim_covers(signed_header, view_of(signatures[_i].name)), signatures[_i].covers);
 }
 END_TEST
 
@@ -206,6 +248,8 @@ main(void)
 
 	tcase_add_loop_test(tcase, a_field, 0, sizeof(fields) / sizeof(fields[0]));
 	tcase_add_test(tcase, as_far_as_it_goes);
+	tcase_add_test(tcase, one_field_after_the_other);
+	tcase_add_loop_test(tcase, a_signature, 0, sizeof signatures / sizeof *signatures);
 	tcase_add_loop_test(tcase, a_value, 0, sizeof(values) / sizeof(values[0]));
 	tcase_add_test(tcase, any_octets_and_not_one_too_far);
 	tcase_add_test(tcase, a_long_value);
