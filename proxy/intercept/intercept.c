@@ -68,6 +68,23 @@ fingerprint(X509 *cert, char text[static 3 * EVP_MAX_MD_SIZE])
 		snprintf(text + (size_t)i * 3, 4, "%02X%s", octets[i], i + 1 < len ? ":" : "");
 }
 
+/* A CA whose key or digest is below the security level would fail each handshake: better to say so now. */
+static bool
+can_be_shown(struct intercept *intercept, char *error)
+{
+	SSL_CTX *context = intercept->contexts[SMTP_CLIENT];
+	X509 *cert = mint_certificate(intercept->mint, NULL, VIEW("smtpscope.invalid"));
+	bool well = cert != NULL &&
+	    SSL_CTX_use_cert_and_key(context, cert, mint_key(intercept->mint), mint_chain(intercept->mint), 1) == 1;
+
+	if (!well)
+		snprintf(error, INTERCEPT_ERROR_MAX, "--ca-cert %s: OpenSSL does not show what it signs: %s (too weak for "
+		    "security level %d? @SECLEVEL=0 in --ciphers client:LIST lowers it)", intercept->settings.ca_cert,
+		    ERR_reason_error_string(ERR_peek_error()), SSL_CTX_get_security_level(context));
+	X509_free(cert);
+	return well;
+}
+
 /* The mint, with the CA of the settings or one for this run. */
 static bool
 make_mint(struct intercept *intercept, bool *usage, char *error)
@@ -90,7 +107,7 @@ make_mint(struct intercept *intercept, bool *usage, char *error)
 	intercept->mint = mint_new(ca.cert, ca.key, ca.chain, (enum intercept_bad_cert)settings->bad_cert);
 	pem_pair_free(&ca);
 	if (intercept->mint != NULL)
-		return true;
+		return !*usage || can_be_shown(intercept, error);
 	*usage = false;
 	snprintf(error, INTERCEPT_ERROR_MAX, "no key for certificates could be made: %s",
 	    ERR_reason_error_string(ERR_peek_error()));

@@ -32,7 +32,8 @@ bool
 make_ca(const struct options *options, int *code)
 {
 	const struct intercept_settings *settings = &options->tls;
-	bool relays = options->listen.count > 0 || options->upstream.count > 0, exists;
+	bool relays = options->listen.count > 0 || options->upstream.count > 0 || options->starttls != STARTTLS_PASS;
+	bool exists;
 	char error[CA_ERROR_MAX], *advice;
 
 	*code = EXIT_USAGE;

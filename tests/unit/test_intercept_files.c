@@ -71,6 +71,8 @@ make_files(void)
 {
 	EVP_PKEY *key = certificate_new_key(), *other = certificate_new_key();
 	X509 *ca = make(key, true, 3600), *old = make(key, true, -60), *leaf = make(key, false, 3600);
+	EVP_PKEY *weak = EVP_RSA_gen(1024);
+	X509 *weak_ca = make(weak, true, 3600);
 	FILE *der;
 
 	snprintf(dir, sizeof dir, "/tmp/files.XXXXXX");
@@ -81,6 +83,7 @@ make_files(void)
 	put_pem("old.pem", old, NULL, NULL);
 	put_pem("leaf.pem", leaf, NULL, NULL);
 	put_pem("other.key", NULL, other, NULL);
+	put_pem("weak.pem", weak_ca, weak, NULL);
 	put_pem("locked.key", NULL, key, EVP_aes_128_cbc());
 	put("empty", "");
 	put("text", "CN=mx.example.org\n");
@@ -93,6 +96,8 @@ make_files(void)
 	X509_free(ca);
 	X509_free(old);
 	X509_free(leaf);
+	X509_free(weak_ca);
+	EVP_PKEY_free(weak);
 	EVP_PKEY_free(key);
 	EVP_PKEY_free(other);
 }
@@ -186,6 +191,8 @@ static const struct {
 	{{.legs[0] = {0x301, 0x302, "ALL:@SECLEVEL=2"}}, "security level 2"},
 	{{.legs[0] = {0, 0x303, "ECDHE-ECDSA-AES128-GCM-SHA256"}}, NULL},
 	{{.legs[1] = {0x301, 0x302, NULL}}, NULL},
+	{{.ca_cert = "/weak.pem"}, "--ca-cert %/weak.pem: OpenSSL does not show what it signs: ca key too small"},
+	{{.ca_cert = "/weak.pem", .legs[0].ciphers = "DEFAULT:@SECLEVEL=0"}, NULL},
 	{{.cert = "/leaf.pem", .key = "/ca.key"}, NULL}
 };
 
