@@ -163,7 +163,7 @@ def table(figures):
             # The floor keeps next to nothing of a session: what is left there is the figure itself.
             line.append("-" if ratio is None else f"{statistics.median(of[name]):.2f} KiB" if unit == "KiB"
                         else f"{ratio:.2f}")
-        best = [ratios(of["smtpscope"], of[n]) for n in names if n != "smtpscope" and of.get(n)] \
+        best = [ratios(of["smtpscope"], of[n]) for n in names if n not in peers.OURS and of.get(n)] \
             if "smtpscope" in of else []
         line.append(f"{max(best):.2f}" if best else "-")
         lines.append(line)

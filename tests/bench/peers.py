@@ -80,9 +80,13 @@ def sslsplit(folder, port, server):
     return ["sslsplit", "-l", "/dev/null", *user, "tcp", LO, str(port), LO, str(server)]
 
 
-def smtpscope(folder, port, server, *more):
-    return [SMTPSCOPE, "proxy", "-q", "-l", f"{LO}:{port}", "-u", f"{LO}:{server}",
+def smtpscope(folder, port, server, *more, workers=1):
+    return [SMTPSCOPE, "proxy", "-q", "--workers", str(workers), "-l", f"{LO}:{port}", "-u", f"{LO}:{server}",
             "-f", "json", "-o", str(folder / "events.json"), *more]
+
+
+def two_workers(folder, port, server, *more):
+    return smtpscope(folder, port, server, *more, workers=2)
 
 
 def floor(folder, port, server):
@@ -91,12 +95,15 @@ def floor(folder, port, server):
 
 
 # In the order of the table's columns. None: no process, the sender talks to the receiver.
-LIVE = {"direct": None, "floor": floor, "smtpscope": smtpscope,
+LIVE = {"direct": None, "floor": floor, "smtpscope": smtpscope, "smtpscope-2": two_workers,
         "haproxy": haproxy, "nginx": nginx, "sslsplit": sslsplit}
 
 
+OURS = ("smtpscope", "smtpscope-2")
+
+
 def installed(name):
-    return name in ("direct", "floor", "smtpscope") or shutil.which(name) is not None
+    return name in ("direct", "floor", *OURS) or shutil.which(name) is not None
 
 
 def stop(process):
