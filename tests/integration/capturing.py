@@ -164,7 +164,7 @@ def _on_the_clients_leg(event):
 
 def _hidden(live):
     """What the client's leg cannot tell as the proxy does: by type, fields, or None: all of it."""
-    hidden = {"command": ("pipelined",)}
+    hidden = {"command": ("pipelined",), "close": ()}
     if any(event["event"] == "close" and event["by"] == "proxy" for event in live):
         # It shows a server that ends the session, in the place of a reply that is owed, and what is said behind that.
         hidden["close"] = ("by", "how", "reason", "commands", "octets")
@@ -175,6 +175,10 @@ def _hidden(live):
             hidden["message"] = ("octets", "lines", "header", "complete")
     elif any(event["event"] == "reply" and event["code"] == 421 and event["origin"] != "server" for event in live):
         hidden["close"] = ("by", "how")
+    if any(event["event"] == "reply" and event["to"] == "STARTTLS" and event["origin"] != "server" for event in live):
+        # The TLS that it begins is for nobody: it is thrown away, and is on the leg all the same.
+        hidden["close"] += ("octets", "encrypted")
+        hidden["tls"] = None
     return hidden
 
 
