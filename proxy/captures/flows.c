@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define FLOWS_MAX       (1u << 18)              /* connections at once; then the longest silent one goes */
+#define FLOWS_EASY      16384u                  /* beyond so many, those that are over go first */
 #define SILENCE_US      (3600ull * 1000000)     /* RFC 5321 4.5.3.2 lets nobody wait longer */
 #define LISTED_US       1000000                 /* so exact is the order by last packets: every packet touches three else */
 #define INDEX_START     1024u
@@ -164,10 +165,15 @@ forget(struct flows *flows, struct flow *flow, uint64_t time_us)
 static void
 forget_silent(struct flows *flows, uint64_t time_us)
 {
-	struct flow *oldest;
+	struct flow *oldest = flows->oldest;
 
-	while ((oldest = flows->oldest) != NULL &&
-	    (flows->count > FLOWS_MAX || oldest->last_us + SILENCE_US < time_us))
+	/* Many of them are over, mostly: the one that is open, though silent, stays. */
+	if (flows->count > FLOWS_EASY && oldest->talk != NULL && oldest->last_us + SILENCE_US >= time_us) {
+		unlink_flow(flows, oldest);
+		link_newest(flows, oldest);
+	}
+	while ((oldest = flows->oldest) != NULL && (flows->count > FLOWS_MAX ||
+	    (flows->count > FLOWS_EASY && oldest->talk == NULL) || oldest->last_us + SILENCE_US < time_us))
 		forget(flows, oldest, oldest->last_us);
 }
 
