@@ -114,7 +114,7 @@ static const struct options_entry table[] = {
 	.meaning = "longer lines are forwarded as they come, not judged by rules"},
     {0,   "max-content",     "SIZE",     P,     0,     OPTION_SIZE,     FIELD(max_content), 16 * MIB, 0, GIB,
 	.meaning = "how much of a last chunk is withheld for a rule at CONTENT-END"},
-    {0,   "max-sessions",    "N",        P,     0,     OPTION_NUMBER,   FIELD(max_sessions), 4096, 1, 1000000,
+    {0,   "max-sessions",    "N",        P,     0,     OPTION_NUMBER,   FIELD(max_sessions), 16384, 1, 1000000,
 	.meaning = "sessions at once; one more is answered 421"},
     {0,   "workers",         "N",        P,     0,     OPTION_NUMBER,   FIELD(workers), 0, 0, 256,
 	.meaning = "event loops, a thread each; a session lives on one; 0: one a core"},
