@@ -125,8 +125,9 @@ class Run:
 
 
 def ratios(of, to):
-    """Round by round: what runs beside hits both."""
-    return statistics.median(a / b for a, b in zip(of, to) if b > 0) if of and to else None
+    """Round by round: what runs beside hits both. None where there is nothing to divide by: a short run may cost no tick."""
+    both = [a / b for a, b in zip(of or [], to or []) if b > 0]
+    return statistics.median(both) if both else None
 
 
 def added(figures, case, peer):
@@ -163,8 +164,8 @@ def table(figures):
             # The floor keeps next to nothing of a session: what is left there is the figure itself.
             line.append("-" if ratio is None else f"{statistics.median(of[name]):.2f} KiB" if unit == "KiB"
                         else f"{ratio:.2f}")
-        best = [ratios(of["smtpscope"], of[n]) for n in names if n not in peers.OURS and of.get(n)] \
-            if "smtpscope" in of else []
+        best = [ratios(of.get("smtpscope"), of.get(n)) for n in names if n not in peers.OURS]
+        best = [ratio for ratio in best if ratio is not None]
         line.append(f"{max(best):.2f}" if best else "-")
         lines.append(line)
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
