@@ -105,6 +105,7 @@ test-all:
 	@$(MAKE) --no-print-directory -j$(JOBS) -s SANITIZE=thread all $(THREADED:%=build-thread/%)
 	@TSAN_OPTIONS=halt_on_error=1 SMTPSCOPE=build-thread/smtpscope tests/run.sh $(THREADED:%=build-thread/%) \
 	    tests/integration/test_workers.py
+	@SMTPSCOPE_LONG=1 SMTPSCOPE=$(BUILD)/smtpscope tests/run.sh tests/integration/test_tls_vanishing.py
 	@SMTPSCOPE_LONG=1 TEST_TIMEOUT=2400 $(MAKE) --no-print-directory SANITIZE=address,undefined test
 
 install: all

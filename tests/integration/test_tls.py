@@ -489,7 +489,7 @@ def hello_octets():
 def clients_that_vanish_in_the_handshake():
     """At many points, by FIN and by reset; nothing stays behind."""
     hello = hello_octets()
-    rounds = 5000 if LONG else 150
+    rounds = (1000 if "build-" in str(SMTPSCOPE) else 5000) if LONG else 150
     with Proxy("-u", "sink", "--starttls", "intercept", "-q", *CERTIFICATES.options()) as proxy:
         host, port = proxy.listening()
         before = None
