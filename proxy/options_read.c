@@ -522,5 +522,6 @@ options_free(struct options *options)
 	free(options->upstream.at);
 	free(options->rules.at);
 	free(options->operands.at);
+	free(options->ports.at);
 	memset(options, 0, sizeof *options);
 }
