@@ -206,7 +206,8 @@ put_chunk(struct session *s, struct rewriting *r, struct view line, size_t len)
 	put_octets(s, SMTP_SERVER, line);
 	deliver(s, r, (struct view){r->chunk.octets, len});
 	r->chunk.len -= len;
-	memmove(r->chunk.octets, r->chunk.octets + len, r->chunk.len);
+	if (r->chunk.len > 0)
+		memmove(r->chunk.octets, r->chunk.octets + len, r->chunk.len);
 }
 
 /* Of what may be kept there is more: it goes ahead. False: it cannot. */
