@@ -94,7 +94,7 @@ lint:
 
 # Everything twice: by clang, and by both sanitizers, with the long runs of the property tests;
 # what has threads by theirs too.
-THREADED := tests/unit/test_writer
+THREADED := tests/unit/test_writer tests/unit/test_pipeline
 test-all:
 	@.ci/packages test-all
 	@$(MAKE) --no-print-directory lint

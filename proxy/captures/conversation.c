@@ -4,7 +4,6 @@
 #include "decoders/net/preface.h"
 #include "proxy/captures/conversation_state.h"
 
-#define STREAM_KEPT_MAX (4u << 20)      /* octets of a stream that wait for a hole to be filled */
 #define UNIT_KEPT_MAX   (1u << 20)      /* octets of a side that cannot be decoded yet */
 
 void
@@ -30,19 +29,20 @@ octets_free(struct octets *o)
 struct conversation *
 conversation_new(struct capture_run *run, const struct conversation_ends *ends)
 {
-	struct conversation *c = run->spare;
+	struct conversation *c = must(calloc(1, sizeof *c));
 
-	if (c == NULL)
-		c = must(malloc(sizeof *c));
-	run->spare = NULL;
-	memset(c, 0, sizeof *c);
 	c->run = run;
 	c->capture = run->capture;
 	c->ends = *ends;
-	tcp_stream_init(&c->stream[0]);
-	tcp_stream_init(&c->stream[1]);
 	c->starting = starting_new();
 	return c;
+}
+
+void
+conversation_ignore(struct conversation *c)
+{
+	c->state = CONVERSATION_IGNORED;
+	atomic_store_explicit(&c->over, true, memory_order_relaxed);
 }
 
 static void
@@ -50,7 +50,7 @@ session_is_over(struct conversation *c, uint64_t time_us)
 {
 	session_end(c->session, time_us);
 	c->session = NULL;
-	c->state = CONVERSATION_IGNORED;
+	conversation_ignore(c);
 }
 
 /* What is not used of a side is kept for the next call; a plan's segments go nowhere here. */
@@ -347,77 +347,24 @@ conversation_begin_session(struct conversation *c, const struct preface *preface
 	end_address(c, !c->client, &address[1]);
 	c->session = must(session_new(c->run->config, ++c->run->sessions, &ends, time_us));
 	c->state = CONVERSATION_SMTP;
-	if (c->stream[0].midstream || c->stream[1].midstream)
+	if (c->midstream[0] || c->midstream[1])
 		session_midstream(c->session);
 }
 
-void
-conversation_starts_at(struct conversation *c, unsigned end, uint32_t seq)
+static void
+hear_news(struct conversation *c, const struct told *told)
 {
-	tcp_stream_begin(&c->stream[end], seq);
+	if (c->starting != NULL || c->state == CONVERSATION_TLS_FIRST)
+		starting_news(c, told->end, &told->news, told->time_us);
+	else
+		conversation_news(c, told->end, &told->news, told->time_us);
 }
 
 static void
-news_of(struct conversation *c, unsigned end, uint64_t time_us)
-{
-	struct stream_news news;
-
-	while (tcp_stream_next(&c->stream[end], &news)) {
-		if (c->starting != NULL || c->state == CONVERSATION_TLS_FIRST)
-			starting_news(c, end, &news, time_us);
-		else
-			conversation_news(c, end, &news, time_us);
-	}
-}
-
-/* An ACK alone, of what is known already: every second packet is one. */
-static bool
-says_nothing(const struct conversation *c, unsigned end, const struct tcp_segment *segment)
-{
-	const struct tcp_stream *from = &c->stream[end], *to = &c->stream[!end];
-
-	return segment->flags == TCP_ACK && segment->data_len == 0 && c->heard[end] && from->begun && to->begun &&
-	    segment->seq == from->next && segment->ack == to->next && !from->pending && !to->pending;
-}
-
-bool
-conversation_segment(struct conversation *c, unsigned end, const struct tcp_segment *segment, uint64_t time_us)
-{
-	if (says_nothing(c, end, segment))
-		return true;
-	if (!c->heard[end] && c->session != NULL)
-		session_heard(c->session, end == c->client ? SMTP_CLIENT : SMTP_SERVER, time_us);
-	c->heard[end] = true;
-	if ((segment->flags & TCP_SYN) != 0 && c->state == CONVERSATION_STARTS)
-		c->dialled[(segment->flags & TCP_ACK) != 0 ? !end : end] = true;
-	/* What this end has acknowledged comes first: it had it when it sent this. */
-	if ((segment->flags & TCP_ACK) != 0) {
-		/* The answer to a SYN tells where the other end began, should its own be missing. */
-		if ((segment->flags & TCP_SYN) != 0)
-			tcp_stream_begin(&c->stream[!end], segment->ack);
-		tcp_stream_acknowledged(&c->stream[!end], segment->ack);
-		news_of(c, !end, time_us);
-	}
-	tcp_stream_segment(&c->stream[end], segment, STREAM_KEPT_MAX);
-	news_of(c, end, time_us);
-	return c->state != CONVERSATION_IGNORED;
-}
-
-bool
-conversation_is_open(const struct conversation *c)
-{
-	return c->session != NULL || c->ready;
-}
-
-void
-conversation_end(struct conversation *c, uint64_t time_us)
+hear_end(struct conversation *c, uint64_t time_us)
 {
 	struct plan plan;
 
-	for (unsigned end = 0; end < 2 && c->state != CONVERSATION_IGNORED; end++) {
-		tcp_stream_flush(&c->stream[end]);
-		news_of(c, end, time_us);
-	}
 	if (c->starting != NULL && !starting_is_empty(c->starting) && !c->ready)
 		starting_ends(c);
 	turns_end(c);
@@ -432,8 +379,41 @@ conversation_end(struct conversation *c, uint64_t time_us)
 	octets_free(&c->kept[0]);
 	octets_free(&c->kept[1]);
 	tls_reader_free(c->tls);
-	tcp_stream_clear(&c->stream[0]);
-	tcp_stream_clear(&c->stream[1]);
-	free(c->run->spare);
-	c->run->spare = c;
+	free(c);
+}
+
+void
+conversation_hear(struct conversation *c, const struct told *told)
+{
+	c->midstream[0] = told->midstream[0];
+	c->midstream[1] = told->midstream[1];
+	switch (told->type) {
+	case TOLD_NEWS:
+		hear_news(c, told);
+		break;
+	case TOLD_HEARD:
+		if (c->session != NULL)
+			session_heard(c->session, told->end == c->client ? SMTP_CLIENT : SMTP_SERVER, told->time_us);
+		c->heard[told->end] = true;
+		break;
+	case TOLD_DIALLED:
+		if (c->state == CONVERSATION_STARTS)
+			c->dialled[told->end] = true;
+		break;
+	case TOLD_END:
+		hear_end(c, told->time_us);
+		break;
+	}
+}
+
+bool
+conversation_is_over(const struct conversation *c)
+{
+	return atomic_load_explicit(&c->over, memory_order_relaxed);
+}
+
+bool
+conversation_is_open(const struct conversation *c)
+{
+	return c->session != NULL || c->ready;
 }

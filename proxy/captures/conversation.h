@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A TCP connection of a capture that has carried data: its two streams, what its first
- * octets say it is, and, if that is SMTP, its session. Knows no file and no frame.
+ * What the two ends of a TCP connection have said, put in order: what its first octets say it
+ * is, and, if that is SMTP, its session. Knows no file, no frame and no segment.
  */
 #ifndef CAPTURES_CONVERSATION_H
 #define CAPTURES_CONVERSATION_H
 
+#include <stdatomic.h>
+
 #include "decoders/net/packet.h"
-#include "decoders/net/segment.h"
+#include "decoders/net/stream.h"
 #include "decoders/tls/tls.h"
 #include "proxy/sessions/session.h"
 
 struct conversation;
+struct pipeline;
 
 /* Conversations that have begun and are not told yet, in the order of their first octets. */
 struct turns {
@@ -24,13 +27,13 @@ struct turns {
 struct capture_run {
 	const struct session_config *config;    /* dry_run is set in it */
 	const struct tls_keylog     *keylog;    /* NULL: none */
-	const char                  *capture;   /* name of the file that is read now */
 	const uint16_t              *ports;     /* where SMTP is expected, beside the known ones; 0 ends them */
-	uint64_t sessions;                      /* number given last */
+	const char                  *capture;   /* name of the file that is read now; its reader's, as the next */
+	struct pipeline             *pipeline;  /* NULL: conversations are told at once */
+	_Atomic uint64_t sessions;              /* number given last */
 	uint64_t other;                         /* connections with data that were not SMTP */
 	uint64_t given_up;                      /* octets dropped because a ceiling was reached */
 	struct turns turns;
-	struct conversation *spare;             /* the last that ended, for the next; frames.c frees it */
 };
 
 struct conversation_ends {
@@ -39,19 +42,33 @@ struct conversation_ends {
 	uint64_t           established_us;      /* the handshake was over; 0: it is not in the capture */
 };
 
+/* What there is to tell of a connection, one after the other. */
+enum told_type {
+	TOLD_NEWS,              /* of its streams */
+	TOLD_HEARD,             /* the first packet of an end */
+	TOLD_DIALLED,           /* by this end: there was a SYN */
+	TOLD_END                /* no more will come (capture end, or the ports are used anew) */
+};
+
+struct told {
+	struct conversation *to;
+	uint64_t             time_us;
+	enum told_type       type;
+	unsigned             end;               /* which end's, 0 or 1 */
+	bool                 midstream[2];      /* by end: its stream began without a SYN, as far as is known now */
+	struct stream_news   news;
+};
+
 /* Borrows run, copies ends. Ends are 0 and 1, client and server once that is known. */
 struct conversation *conversation_new(struct capture_run *run, const struct conversation_ends *ends);
 
-/* To be called in front of all segments: an end's first octet will be this, though its SYN was not captured. */
-void conversation_starts_at(struct conversation *c, unsigned end, uint32_t seq);
+/* What is told lasts for the call. TOLD_END frees the conversation. */
+void conversation_hear(struct conversation *c, const struct told *told);
 
-/* The next segment, which end sent. Never called again once it returns false: the connection is over. */
-bool conversation_segment(struct conversation *c, unsigned end, const struct tcp_segment *segment, uint64_t time_us);
+/* It is no SMTP, or its session is over: nothing more need be told but its end. From any thread. */
+bool conversation_is_over(const struct conversation *c);
 
 /* Whether it is SMTP, and its end was not seen yet. */
 bool conversation_is_open(const struct conversation *c);
-
-/* No more will come (capture end, or the ports are used anew): tells what is left, frees. */
-void conversation_end(struct conversation *c, uint64_t time_us);
 
 #endif

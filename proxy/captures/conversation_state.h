@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 
-#include "decoders/net/stream.h"
 #include "proxy/captures/conversation.h"
 #include "proxy/must.h"
 
@@ -27,7 +26,6 @@ struct octets {
 struct conversation {
 	struct capture_run      *run;
 	struct conversation_ends ends;
-	struct tcp_stream        stream[2];
 	struct starting         *starting;      /* NULL once it is known what it is */
 	struct session          *session;       /* NULL: none (yet) */
 	struct octets            kept[2];       /* by enum smtp_side: offered and not used */
@@ -36,12 +34,14 @@ struct conversation {
 	unsigned                 missing_end;
 	unsigned                 client;        /* which end */
 	bool                     dialled[2], heard[2];  /* heard: its packets are in the capture */
+	bool                     midstream[2];  /* its stream began without a SYN */
 	bool                     secured, tls_tried, oneside_told;
 	bool                     queued, ready; /* turns.c: it has a turn; it is SMTP and waits for that */
 	struct conversation     *older, *newer; /* where queued */
 	uint64_t                 began_us;
 	const char              *capture;       /* the file that it began in */
 	uint8_t                  state;         /* enum conversation_state */
+	atomic_bool              over;          /* the state is CONVERSATION_IGNORED: for who tells it more */
 };
 
 void octets_add(struct octets *o, struct view more);
@@ -60,6 +60,7 @@ conversation_tls_side(const struct conversation *c, unsigned end)
 
 /* conversation.c */
 struct preface;
+void conversation_ignore(struct conversation *c);       /* what it still says is nobody's business */
 void conversation_begin_session(struct conversation *c, const struct preface *preface, uint64_t time_us);
 void conversation_news(struct conversation *c, unsigned end, const struct stream_news *news, uint64_t time_us);
 /* Decoded octets for the session, which may be over behind them. */

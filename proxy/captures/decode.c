@@ -8,6 +8,7 @@
 
 #include "proxy/captures/capture.h"
 #include "proxy/captures/interrupt.h"
+#include "proxy/captures/pipeline.h"
 #include "proxy/captures/run.h"
 
 #define PROGRESS_FRAMES 65536u          /* between two looks at how far it is */
@@ -29,7 +30,7 @@ show_progress(const struct decoding *d, const struct capture *capture)
 	    (isatty(STDOUT_FILENO) && d->options->output == NULL) || !capture_progress(capture, &at, &size))
 		return false;
 	fprintf(stderr, "\r%s: %" PRIu64 " %%, %" PRIu64 " sessions ", capture_name(capture), at * 100 / size,
-	    d->run.sessions);
+	    atomic_load_explicit(&d->run.sessions, memory_order_relaxed));
 	return true;
 }
 
@@ -46,13 +47,22 @@ begin_file(struct decoding *d, const struct capture *capture, const struct captu
 		    capture_name(capture), ended, ended == 1 ? "" : "s");
 }
 
+/* What is known so far leaves for the outputs; by the thread that decodes. */
+static void
+show(void *reporting)
+{
+	reporting_flush(reporting);
+}
+
 /* What is known so far is shown while a pipe has nothing. */
 static bool
 wait_for_more(void *to, int fd)
 {
 	struct decode *d = to;
 
-	reporting_flush(&d->decoding.reporting);
+	pipeline_flush(d->decoding.run.pipeline);
+	if (d->decoding.run.pipeline == NULL)
+		show(&d->decoding.reporting);
 	return !d->interrupted && interrupt_wait(d->signals, fd);
 }
 
@@ -60,7 +70,8 @@ wait_for_more(void *to, int fd)
 static void
 look_up(struct decode *d, const struct capture *capture, uint64_t count)
 {
-	reporting_flush(&d->decoding.reporting);
+	if (d->decoding.run.pipeline == NULL)
+		show(&d->decoding.reporting);
 	d->interrupted = d->interrupted || interrupt_came(d->signals);
 	if (count % PROGRESS_FRAMES == 0)
 		d->shown = show_progress(&d->decoding, capture) || d->shown;
@@ -125,6 +136,7 @@ decode_command(const struct options *options)
 	if (code == EXIT_DONE)
 		code = decoding_report(&d.decoding, NULL);
 	if (code == EXIT_DONE) {
+		d.decoding.run.pipeline = pipeline_open(show, &d.decoding.reporting);
 		for (size_t i = 0; i < options->operands.count && !d.interrupted; i++)
 			if (decode_capture(&d, options->operands.at[i]) != EXIT_DONE)
 				code = EXIT_FAILED;

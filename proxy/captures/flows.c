@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/captures/flows.h"
-#include "proxy/must.h"
 
 #include <stdlib.h>
+
+#include "proxy/captures/connection.h"
+#include "proxy/captures/pipeline.h"
+#include "proxy/must.h"
 
 #define FLOWS_MAX       (1u << 18)              /* connections at once; then the longest silent one goes */
 #define FLOWS_EASY      16384u                  /* beyond so many, those that are over go first */
 #define SILENCE_US      (3600ull * 1000000)     /* RFC 5321 4.5.3.2 lets nobody wait longer */
 #define LISTED_US       1000000                 /* so exact is the order by last packets: every packet touches three else */
 #define INDEX_START     1024u
+#define ENDING          1024u                   /* connections that ended last: more than a pipeline is behind */
 #define TCP_PROTOCOL    6
 #define NEAR            (16 << 20)              /* octets that a capture may lack between two files of it */
 
@@ -20,15 +24,18 @@ struct flow {
 	} key;
 	uint32_t             hash;
 	uint32_t             slot;              /* in the index */
-	struct conversation *talk;              /* NULL: no data yet, or over */
+	struct connection   *talk;              /* NULL: no data yet, or over */
 	struct flow         *newer, *older;     /* by their last packets */
 	uint64_t             last_us, listed_us;        /* listed: when it became the newest */
 	uint32_t             syn[2];            /* sequence numbers of the SYNs, by end */
 	uint32_t             first_ack[2];      /* where a SYN was seen, in front of all data */
 	uint32_t             next[2];           /* sequence numbers behind the last packet, where sent */
 	uint32_t             file;              /* that its last packet was in */
+	uint32_t             ending;            /* 1 + its place among those that are ending; 0: none */
 	uint64_t             established_us;    /* the handshake's last packet so far, in front of all data; 0: none */
-	bool                 sent[2], syn_seen[2], acked[2], over;
+	bool                 sent[2], syn_seen[2], acked[2];
+	bool                 over;              /* what is still said in it is nobody's business */
+	bool                 fin[2], reset;     /* they were seen, by end */
 	struct tcp_segment   opening[2];        /* the SYNs themselves, for when data comes */
 };
 
@@ -38,6 +45,8 @@ struct flows {
 	uint32_t            size, count;        /* size: a power of two */
 	uint32_t            file;               /* which one is read, from 0 */
 	struct flow        *newest, *oldest;
+	struct flow        *ending[ENDING];     /* they may be over: a ring */
+	uint32_t            ended;              /* so many were put into it */
 };
 
 struct flows *
@@ -148,14 +157,49 @@ static void
 end_talk(struct flow *flow, uint64_t time_us)
 {
 	if (flow->talk != NULL)
-		conversation_end(flow->talk, time_us);
+		connection_close(flow->talk, time_us);
 	flow->talk = NULL;
+}
+
+/* Its conversation may have found that out at any time. */
+static bool
+end_if_over(struct flow *flow, uint64_t time_us)
+{
+	if (flow->talk != NULL && connection_is_over(flow->talk)) {
+		end_talk(flow, time_us);
+		flow->over = true;
+	}
+	return flow->over;
+}
+
+static void
+leave_ending(struct flows *flows, struct flow *flow)
+{
+	if (flow->ending > 0)
+		flows->ending[flow->ending - 1] = NULL;
+	flow->ending = 0;
+}
+
+/* No packet of it may come any more, on which to see that it is over: it is looked at when as many have ended behind it. */
+static void
+join_ending(struct flows *flows, struct flow *flow)
+{
+	uint32_t place = flows->ended++ % ENDING;
+	struct flow *before = flows->ending[place];
+
+	if (before != NULL) {
+		before->ending = 0;
+		end_if_over(before, before->last_us);
+	}
+	flows->ending[place] = flow;
+	flow->ending = 1 + place;
 }
 
 static void
 forget(struct flows *flows, struct flow *flow, uint64_t time_us)
 {
 	end_talk(flow, time_us);
+	leave_ending(flows, flow);
 	take_out_of_index(flows, flow->slot);
 	unlink_flow(flows, flow);
 	flows->count--;
@@ -167,6 +211,8 @@ forget_silent(struct flows *flows, uint64_t time_us)
 {
 	struct flow *oldest = flows->oldest;
 
+	if (flows->count > FLOWS_EASY)
+		end_if_over(oldest, oldest->last_us);
 	/* Many of them are over, mostly: the one that is open, though silent, stays. */
 	if (flows->count > FLOWS_EASY && oldest->talk != NULL && oldest->last_us + SILENCE_US >= time_us) {
 		unlink_flow(flows, oldest);
@@ -223,14 +269,14 @@ flow_new(struct flows *flows, const struct flow_key *key, uint32_t hash)
 	return flow;
 }
 
-/* The same ports in use again: a SYN with another sequence number than the one that began this. */
+/* The same ports in use again: a SYN behind the end, or with another sequence number than the one that began this. */
 static bool
 is_reused(const struct flow *flow, unsigned end, const struct tcp_segment *segment)
 {
 	if ((segment->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
 		return false;
-	return flow->over || (flow->talk != NULL && (!flow->syn_seen[end] || flow->syn[end] != segment->seq)) ||
-	    (flow->syn_seen[end] && flow->syn[end] != segment->seq);
+	return (flow->fin[0] && flow->fin[1]) || flow->reset ||
+	    (flow->syn_seen[end] ? flow->syn[end] != segment->seq : flow->talk != NULL || flow->over);
 }
 
 /* Whether a sequence number is where an end's next octets can be. */
@@ -259,7 +305,8 @@ static void
 begin_again(struct flow *flow)
 {
 	end_talk(flow, flow->last_us);
-	flow->over = flow->sent[0] = flow->sent[1] = false;
+	flow->over = flow->reset = false;
+	flow->sent[0] = flow->sent[1] = flow->fin[0] = flow->fin[1] = false;
 	flow->established_us = 0;
 	flow->syn_seen[0] = flow->syn_seen[1] = flow->acked[0] = flow->acked[1] = false;
 }
@@ -274,17 +321,17 @@ begin_talk(struct flows *flows, struct flow *flow)
 		ends.address[end].family = (uint8_t)flow->key.family;
 		memcpy(ends.address[end].octets, flow->key.address[end], 16);
 	}
-	flow->talk = conversation_new(flows->run, &ends);
+	flow->talk = connection_new(flows->run, &ends);
 	/* Of an end that is not in the capture, the handshake's ACK still says where its octets begin. */
 	for (unsigned end = 0; end < 2; end++)
 		if (flow->acked[end] && !flow->syn_seen[!end])
-			conversation_starts_at(flow->talk, !end, flow->first_ack[end]);
+			connection_starts_at(flow->talk, !end, flow->first_ack[end]);
 	/* The SYN that carries no ACK came first. */
 	for (unsigned i = 0; i < 2; i++) {
 		unsigned end = flow->syn_seen[0] && !(flow->opening[0].flags & TCP_ACK) ? i : !i;
 
 		if (flow->syn_seen[end])
-			conversation_segment(flow->talk, end, &flow->opening[end], flow->last_us);
+			connection_segment(flow->talk, end, &flow->opening[end], flow->last_us);
 	}
 }
 
@@ -329,6 +376,8 @@ flow_of(struct flows *flows, const struct flow_key *key, unsigned end, const str
 	flow->last_us = time_us;
 	flow->file = flows->file;
 	flow->sent[end] = true;
+	flow->fin[end] |= (segment->flags & TCP_FIN) != 0;
+	flow->reset |= (segment->flags & TCP_RST) != 0;
 	flow->next[end] = segment->seq + (uint32_t)segment->data_len + ((segment->flags & (TCP_SYN | TCP_FIN)) != 0);
 	return flow;
 }
@@ -347,14 +396,13 @@ flows_packet(struct flows *flows, const struct net_packet *packet, uint64_t time
 	key_of(packet, &segment, &key, &end);
 	flow = flow_of(flows, &key, end, &segment, time_us);
 	take_opening(flow, end, &segment, time_us);
-	if (flow->over || (flow->talk == NULL && segment.data_len == 0))
+	if (end_if_over(flow, time_us) || (flow->talk == NULL && segment.data_len == 0))
 		return;
 	if (flow->talk == NULL)
 		begin_talk(flows, flow);
-	if (!conversation_segment(flow->talk, end, &segment, time_us)) {
-		end_talk(flow, time_us);
-		flow->over = true;
-	}
+	connection_segment(flow->talk, end, &segment, time_us);
+	if ((segment.flags & (TCP_FIN | TCP_RST)) != 0 && flow->ending == 0)
+		join_ending(flows, flow);
 }
 
 void
@@ -368,10 +416,11 @@ flows_end(struct flows *flows, uint64_t time_us)
 {
 	uint64_t open = 0;
 
-	while (flows->oldest != NULL) {
-		open += flows->oldest->talk != NULL && conversation_is_open(flows->oldest->talk);
+	pipeline_settle(flows->run->pipeline);
+	for (struct flow *flow = flows->oldest; flow != NULL; flow = flow->newer)
+		open += flow->talk != NULL && connection_is_open(flow->talk);
+	while (flows->oldest != NULL)
 		forget(flows, flows->oldest, time_us);
-	}
 	return open;
 }
 

@@ -126,7 +126,5 @@ frames_free(struct frames *frames)
 		return;
 	flows_free(frames->flows);
 	fragments_free(frames->fragments);
-	free(frames->run->spare);
-	frames->run->spare = NULL;
 	free(frames);
 }

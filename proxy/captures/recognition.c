@@ -113,7 +113,7 @@ ignore(struct conversation *c)
 {
 	starting_free(c->starting);
 	c->starting = NULL;
-	c->state = CONVERSATION_IGNORED;
+	conversation_ignore(c);
 	c->run->other++;
 	turns_leave(c);
 }
@@ -242,7 +242,7 @@ decide(struct conversation *c, bool final)
 	bool whole = step_over_preface(c);
 	struct smtp_guess_facts facts = {.a = view_from(octets_view(&starting->octets[0]), starting->skip[0]),
 	    .b = view_from(octets_view(&starting->octets[1]), starting->skip[1]),
-	    .from_start = !c->stream[0].midstream && !c->stream[1].midstream && !starting->gap,
+	    .from_start = !c->midstream[0] && !c->midstream[1] && !starting->gap,
 	    .a_dialled = c->dialled[0], .b_dialled = c->dialled[1],
 	    .a_port = c->ends.port[0], .b_port = c->ends.port[1]};
 	bool a_is_client = true;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "proxy/captures/keylog.h"
+#include "proxy/captures/pipeline.h"
 #include "proxy/captures/ports.h"
 
 int
@@ -49,6 +50,8 @@ decoding_end(struct decoding *d, int code)
 	int told;
 
 	frames_end(d->frames);
+	pipeline_close(d->run.pipeline);
+	d->run.pipeline = NULL;
 	rulebook_summarize(d->rulebook, reporting_sink(&d->reporting), frames_time(d->frames));
 	told = reporting_close(&d->reporting, true);
 	d->reports = false;

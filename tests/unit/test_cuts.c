@@ -31,7 +31,7 @@
 static glob_t files;
 
 /* The events of one run, as JSON Lines with their sessions. */
-struct told {
+struct told_events {
 	struct buffer lines;
 	struct told_event {
 		uint64_t session;
@@ -51,14 +51,14 @@ struct cutting {
 	struct tls_keylog *keylog;
 	struct rulebook   *rulebook;
 	struct arena       arena;
-	struct told        whole, part;
+	struct told_events whole, part;
 	char               said[1024];
 };
 
 static void
 tell(void *to, const struct event *event)
 {
-	struct told *told = to;
+	struct told_events *told = to;
 	size_t at = told->lines.len;
 
 	json_event(&told->lines, event);
@@ -73,7 +73,7 @@ tell(void *to, const struct event *event)
 }
 
 static struct view
-line_of(const struct told *told, size_t i)
+line_of(const struct told_events *told, size_t i)
 {
 	return (struct view){told->lines.at + told->events[i].at, told->events[i].len};
 }
@@ -89,7 +89,7 @@ never(void *to, int fd)
 
 /* Decodes what there is of the file; returns how the capture ended, and in c->said the words. */
 static enum capture_read
-decode(struct cutting *c, struct told *told)
+decode(struct cutting *c, struct told_events *told)
 {
 	FILE *err = fmemopen(c->said, sizeof c->said, "w");
 	struct capture_run run = {.config = &c->rulebook->config, .keylog = c->keylog, .capture = "a.pcap"};
@@ -158,14 +158,14 @@ is_of_the_end(enum event_type type)
 
 /* A line beyond the ceiling is told with its true length: as much of that as there is. */
 static bool
-is_longer_than_told(const struct told *told, size_t i)
+is_longer_than_told(const struct told_events *told, size_t i)
 {
 	return i < told->count && memmem(line_of(told, i).at, line_of(told, i).len, "_octets\":", 9) != NULL;
 }
 
 /* The next event of a session behind this one; told->count: none. */
 static size_t
-next_of(const struct told *told, uint64_t session, size_t i)
+next_of(const struct told_events *told, uint64_t session, size_t i)
 {
 	while (i < told->count && told->events[i].session != session)
 		i++;
@@ -176,7 +176,7 @@ next_of(const struct told *told, uint64_t session, size_t i)
 static size_t
 same_up_to_the_end(const struct cutting *c, size_t cut, uint64_t session)
 {
-	const struct told *part = &c->part, *whole = &c->whole;
+	const struct told_events *part = &c->part, *whole = &c->whole;
 	size_t i = next_of(part, session, 0), j = next_of(whole, session, 0), same = 0, last = i;
 
 	while (i < part->count && j < whole->count && view_equal(line_of(part, i), line_of(whole, j))) {
