@@ -235,6 +235,10 @@ may_go_ahead(struct session *s, enum smtp_side from)
 		return s->content_way == CONTENT_FORWARDED;
 	switch (place) {
 	case SMTP_COMMANDS:
+		/* The first octet of a TLS record, it may be. */
+		if (!s->dialogue.client_spoke && rules_need(rules, RULES_AT_TLS, 0) != RULES_NONE)
+			return false;
+		/* fall through */
 	case SMTP_FULL:
 		/* A BDAT that says LAST waits with its chunk for the rules at its end, or for its size. */
 		return rules_need(rules, RULES_AT_COMMAND, SMTP_VERB_UNKNOWN) == RULES_NONE &&
