@@ -210,7 +210,7 @@ content_settles(struct session *s, struct passage *p)
 	bool is_told = s->config->events.wants_content && !is_told_later(s);
 
 	fate.forwarded = !p->close[0] && !p->close[1] && !p->reset[0] && !p->reset[1];
-	if (s->content != NULL && may_release(s, chunk_ends)) {
+	if (s->content != NULL && fate.forwarded && may_release(s, chunk_ends)) {
 		s->content_way = CONTENT_FORWARDED;
 		withheld_release(s);
 	}
