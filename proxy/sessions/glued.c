@@ -28,15 +28,16 @@ begins_record(struct view octets)
 	return octets.len > 0 && (*octets.at == 0x16 || *octets.at == 0x15);
 }
 
-/* Lines in front of the first record. */
+/* Lines in front of the first record; *inside: of the first of them there was a part before, and of the last there is. */
 static size_t
-length_in_clear(struct view octets)
+length_in_clear(struct view octets, bool *inside)
 {
 	struct view rest = octets;
 
-	while (rest.len > 0 && !begins_record(rest)) {
+	while (rest.len > 0 && (*inside || !begins_record(rest))) {
 		const char *lf = memchr(rest.at, '\n', rest.len);
 
+		*inside = lf == NULL;
 		rest = view_from(rest, lf != NULL ? (size_t)(lf - rest.at) + 1 : rest.len);
 	}
 	return octets.len - rest.len;
@@ -46,8 +47,8 @@ struct view
 glued_by_client(struct session *s, struct view behind)
 {
 	const struct securing *t = s->securing;
-	struct view glued = view_first(behind, length_in_clear(behind));
-	bool drops = t != NULL && t->drops_glued;
+	bool drops = t != NULL && t->drops_glued, inside = false;
+	struct view glued = view_first(behind, length_in_clear(behind, &inside));
 
 	if (!s->starttls_told || glued.len == 0)
 		return behind;
@@ -79,9 +80,14 @@ glued_by_server(struct session *s, struct view octets)
 	return true;
 }
 
-bool
-glued_is_server_in_clear(const struct session *s, struct view octets)
+struct view
+glued_from_server(struct session *s, struct view octets)
 {
-	return s->starttls_told && s->from[SMTP_CLIENT].opaque == 0 && s->from[SMTP_SERVER].opaque == 0 &&
-	    octets.len > 0 && !begins_record(octets);
+	size_t len;
+
+	if (!s->starttls_told || s->from[SMTP_CLIENT].opaque > 0 || s->from[SMTP_SERVER].opaque > 0)
+		return octets;
+	len = length_in_clear(octets, &s->rsp_inside);
+	glued_by_server(s, view_first(octets, len));
+	return view_from(octets, len);
 }

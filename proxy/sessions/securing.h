@@ -87,8 +87,8 @@ struct view securing_answers(const struct session *s, const struct smtp_command 
 
 /* Behind STARTTLS: lines are taken off, and told; returns what is not a part of them. */
 struct view glued_by_client(struct session *s, struct view behind);
-/* Whether octets that the server sends while TLS passes are in front of its hello. */
-bool glued_is_server_in_clear(const struct session *s, struct view octets);
+/* The same of the server while TLS passes: lines in front of its hello, as long as the client has not sent its own. */
+struct view glued_from_server(struct session *s, struct view octets);
 /* Behind the 220: all octets are taken off, and told. False: there are none. */
 bool glued_by_server(struct session *s, struct view octets);
 

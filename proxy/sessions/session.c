@@ -114,17 +114,15 @@ other_settles(struct session *s, enum smtp_side from, struct passage *p)
 	struct smtp_fate fate = {.time_us = s->now_us, .forwarded = true};
 	enum event_side side = from == SMTP_CLIENT ? EVENT_CLIENT : EVENT_SERVER;
 	const struct smtp_unit *unit = &p->unit;
+	struct view rest = unit->wire;          /* OPAQUE: behind what was sent in the clear */
 	bool secret = from == SMTP_CLIENT && !s->config->show_secrets && wire_secret(s, unit).at != NULL;
 
-	if (unit->type == SMTP_UNIT_OPAQUE && from == SMTP_SERVER && glued_is_server_in_clear(s, unit->wire) &&
-	    glued_by_server(s, unit->wire)) {
-		smtp_dialogue_settle(&s->dialogue, from, &fate);
-		return;
-	}
+	if (unit->type == SMTP_UNIT_OPAQUE && from == SMTP_SERVER)
+		rest = glued_from_server(s, rest);
 	if (unit->type == SMTP_UNIT_REST && cut_is_kept(s, from))
-		take_unit(s, from, unit->wire);
+		take_unit(s, from, rest);
 	else
-		put_unit(s, from, unit->wire);
+		put_unit(s, from, rest);
 	switch (unit->type) {
 	case SMTP_UNIT_REST:
 		cut_goes_on(s, from, unit->wire, unit->last);
@@ -143,8 +141,8 @@ other_settles(struct session *s, enum smtp_side from, struct passage *p)
 			finding_count(s, p, FINDING_LINE_UNTERMINATED);
 		break;
 	default:
-		s->from[from].opaque += unit->wire.len;
-		passed_goes_on(s, from, unit->wire);
+		s->from[from].opaque += rest.len;
+		passed_goes_on(s, from, rest);
 		break;
 	}
 	findings_tell(s, p, from);

@@ -143,7 +143,7 @@ struct session {
 	bool                  starttls_told;    /* the client was told 220 to STARTTLS */
 	bool                  tls_fresh;        /* TLS has come of that, and the client has sent nothing in it yet */
 	bool                  unheard;          /* nobody takes the TLS that it begins: it is thrown away */
-	bool                  rsp_inject_told;
+	bool                  rsp_inject_told, rsp_inside;      /* glued.c: octets of the server's; they end inside a line */
 	bool                  has_rules;        /* at all */
 	bool                  offered;          /* EHLO or its like has been answered: what is offered is known */
 	bool                  greeted, tls, closing, forced, over, first_reply;
