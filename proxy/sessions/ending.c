@@ -100,6 +100,9 @@ ending_of_side(struct session *s, enum smtp_side from, bool stuck)
 		put_end(s, SMTP_CLIENT, END_FIN);
 		s->over = true;
 	}
+	/* What the client said in front of its own may have waited for the server's until now. */
+	if (from == SMTP_SERVER && s->plan->other)
+		return;
 	if (s->from[SMTP_CLIENT].eof && s->from[SMTP_SERVER].eof && s->from[SMTP_CLIENT].pending == NULL &&
 	    s->from[SMTP_SERVER].pending == NULL) {
 		put_end(s, SMTP_CLIENT, END_FIN);

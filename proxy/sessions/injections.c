@@ -39,6 +39,13 @@ injections_forget(struct session *s)
 	s->injections = (struct kept_octets){.octets = NULL};
 }
 
+bool
+injections_wait(struct session *s)
+{
+	return s->injections.len > 0 && verdicts_one_by_one(s) && smtp_dialogue_between_commands(&s->dialogue) &&
+	    smtp_dialogue_server_owes(&s->dialogue);
+}
+
 void
 injections_go_out(struct session *s)
 {

@@ -339,6 +339,7 @@ reply_settles(struct session *s, struct passage *p)
 		rewriting_chunk_answered(s, said);
 	smtp_dialogue_settle(&s->dialogue, SMTP_SERVER, &fate);
 	rewriting_goes_on(s);
+	rewriting_cuts_off(s, p);
 	if (fate.forwarded)
 		mend_disagreement(s, verb, said->code, told.code);
 	if (own)

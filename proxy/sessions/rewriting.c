@@ -17,6 +17,7 @@ struct rewriting {
 	struct kept_octets chunk;       /* what goes behind it */
 	bool               whole;       /* all of it is there */
 	bool               split;       /* a chunk of our own went in front of it */
+	bool               refused;     /* the server would not have one: the rest of it went nowhere */
 	bool               by_data;
 	uint64_t           limit;       /* of octets that go on; UINT64_MAX: none */
 	bool               close[2], reset[2];  /* what is done behind them */
@@ -132,16 +133,24 @@ rewriting_defers(struct session *s, const struct passage *p, const struct step *
 	return true;
 }
 
+/* All that `truncate` leaves was in chunks of our own: the BDAT that waits would be taken for octets of the last. */
+static bool
+is_cut_short(const struct rewriting *r)
+{
+	return r->split && r->sent >= r->limit;
+}
+
 void
 rewriting_cuts_off(struct session *s, struct passage *p)
 {
 	struct rewriting *r = of_session(s);
 	bool over = p->unit.type == SMTP_UNIT_CONTENT_END;
 
-	if (r == NULL || r->limit == UINT64_MAX || r->line.len > 0)
+	if (r == NULL || r->limit == UINT64_MAX || (r->line.len > 0 && !is_cut_short(r)))
 		return;
 	/* What comes behind the content goes nowhere. */
-	s->from[SMTP_CLIENT].held = over;
+	if (over)
+		s->from[SMTP_CLIENT].held = true;
 	if (r->cut_off || (r->sent < r->limit && !over))
 		return;
 	r->cut_off = true;
@@ -255,15 +264,24 @@ put_command(struct session *s, struct rewriting *r)
 	forget(&r->chunk);
 }
 
+static void
+put_command_as_it_is(struct session *s, struct rewriting *r)
+{
+	struct view line = arena_copy(s->config->arena, (struct view){r->line.octets, r->line.len});
+
+	tell_command(s, r, true, VIEW_NONE);
+	put_octets(s, SMTP_SERVER, line);
+}
+
 /* Puts out what can be, of a chunk for which there are octets. */
 static void
 send_chunk(struct session *s, struct rewriting *r)
 {
 	size_t most = s->config->max_content < CHUNK_LEAST ? CHUNK_LEAST : (size_t)s->config->max_content;
 
-	while (r->chunk.len > most && !rewriting_waits(s) && put_chunk_of_our_own(s, r, most))
+	while (r->chunk.len > most && !rewriting_waits(s) && !is_cut_short(r) && put_chunk_of_our_own(s, r, most))
 		;
-	if (r->whole && !rewriting_waits(s)) {
+	if (r->whole && !rewriting_waits(s) && !is_cut_short(r)) {
 		r->whole = false;
 		put_command(s, r);
 	}
@@ -291,14 +309,10 @@ void
 rewriting_put(struct session *s, struct view octets)
 {
 	struct rewriting *r = of_session(s);
-	struct view line;
 
 	if (is_idle(s, r)) {
-		if (r->line.len > 0) {
-			line = arena_copy(s->config->arena, (struct view){r->line.octets, r->line.len});
-			tell_command(s, r, true, VIEW_NONE);
-			put_octets(s, SMTP_SERVER, line);
-		}
+		if (r->line.len > 0)
+			put_command_as_it_is(s, r);
 		put_octets(s, SMTP_SERVER, octets);
 		content_tell_passed(s, octets);
 		rewriting_free(s, s->content);
@@ -334,26 +348,40 @@ rewriting_content_ends(struct session *s)
 		return;
 	if (r->editor != NULL)
 		go_on(s, r, editor_finish(r->editor, s->config->arena));
-	if (r->line.len > 0)
+	if (r->line.len > 0 && !is_cut_short(r))
 		put_command(s, r);
 }
 
 void
+rewriting_held(struct session *s)
+{
+	if (rewriting_holds_command(s))
+		put_command_as_it_is(s, of_session(s));
+}
+
+bool
 rewriting_stream_ends(struct session *s)
 {
 	struct rewriting *r = of_session(s);
 	uint64_t left = s->dialogue.content.left;
 
-	if (r == NULL || s->content_way != CONTENT_FORWARDED)
-		return;
+	if (r == NULL || s->content_way != CONTENT_FORWARDED || s->from[SMTP_CLIENT].held)
+		return true;
+	if (rewriting_waits(s))
+		return false;
 	if (r->editor != NULL)
 		go_on(s, r, editor_finish(r->editor, s->config->arena));
-	if (r->line.len > 0 && left > 0) {
+	if (r->line.len > 0)
+		send_chunk(s, r);
+	if (rewriting_waits(s))
+		return false;
+	if (r->line.len > 0 && left > 0 && !is_cut_short(r)) {
 		struct view line = line_with_size(s, r, r->chunk.len + left);
 
 		tell_command(s, r, true, smtp_line_text(line));
 		put_chunk(s, r, line, r->chunk.len);
 	}
+	return true;
 }
 
 void
@@ -384,6 +412,7 @@ rewriting_chunk_answered(struct session *s, const struct smtp_reply *reply)
 		return;
 	s->unplain++;
 	note_forge(s, e->note, reply->wire, reply->code, ORIGIN_PROXY);
+	of_session(s)->refused = true;
 	s->content_way = CONTENT_SWALLOWED;
 	s->from[SMTP_CLIENT].blocked = true;    /* its end may be next, of no octets */
 	rewriting_forgets_command(s, s->content);
@@ -435,7 +464,8 @@ rewriting_has_changed(const struct transaction *t, uint64_t *forwarded_octets)
 {
 	const struct rewriting *r = t->rewriting;
 
-	if (r == NULL || ((r->editor == NULL || !editor_has_changed(r->editor)) && r->limit == UINT64_MAX))
+	if (r == NULL || (!r->refused && r->limit == UINT64_MAX &&
+	    (r->editor == NULL || !editor_has_changed(r->editor))))
 		return false;
 	*forwarded_octets = r->stored;
 	return true;

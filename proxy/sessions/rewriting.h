@@ -35,7 +35,7 @@ void rewriting_truncates(struct session *s, uint64_t octets);
 /* `close` or `reset` behind `truncate`: true, it is done when those octets have gone on. */
 bool rewriting_defers(struct session *s, const struct passage *p, const struct step *step);
 
-/* When a unit of the content settles, behind its octets: the server's direction ends, if its time has come. */
+/* When what a unit leads to has been put out: the server's direction ends, if `truncate` wants no more to go there. */
 void rewriting_cuts_off(struct session *s, struct passage *p);
 
 /* The next octets of the content that is coming in, in place of put_unit. Its transaction has a rewriting. */
@@ -45,8 +45,14 @@ void rewriting_put(struct session *s, struct view octets);
 void rewriting_chunk_ends(struct session *s);
 void rewriting_content_ends(struct session *s);
 
-/* The client's stream ended inside the content: what was kept of it goes on, and is no whole chunk. */
-void rewriting_stream_ends(struct session *s);
+/*
+ * The client's stream ended inside the content: what was kept of it goes on, and is no whole chunk.
+ * False: an answer of the server's must be waited for first.
+ */
+bool rewriting_stream_ends(struct session *s);
+
+/* A rule holds its octets for good: the BDAT, which is in front of them, goes on as the client wrote it. */
+void rewriting_held(struct session *s);
 
 /* Whether a BDAT waits for its size. */
 bool rewriting_holds_command(const struct session *s);

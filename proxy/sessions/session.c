@@ -291,13 +291,14 @@ next_unit(struct session *s, enum smtp_side from, struct passage *p, struct view
 	return true;
 }
 
-/* Whether the client's octets may be waiting for the reply that has just been settled. */
+/* Whether the client's octets, or their end, may be waiting for the reply that has just been settled. */
 static bool
 client_may_go_on(struct session *s)
 {
 	enum smtp_place place = smtp_dialogue_place(&s->dialogue, SMTP_CLIENT, NULL);
 
-	return place == SMTP_HANDOVER || s->from[SMTP_CLIENT].blocked || rewriting_holds_command(s);
+	return place == SMTP_HANDOVER || s->from[SMTP_CLIENT].blocked || rewriting_holds_command(s) ||
+	    (s->from[SMTP_CLIENT].eof && !s->from[SMTP_CLIENT].ended);
 }
 
 /* Whether what a side still says is thrown away: the client's behind a close, the server's when it owes no more. */
@@ -362,8 +363,10 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 		if (p.held) {
 			pending_done(s, dir);
 			note_free(s, p.note, false);
-			if (p.unit.type == SMTP_UNIT_CONTENT && s->content != NULL)
+			if (p.unit.type == SMTP_UNIT_CONTENT && s->content != NULL) {
+				rewriting_held(s);
 				transaction_forget_content(s->content);
+			}
 			/* What the server has said is known, and that the client never hears it. */
 			if (p.unit.type == SMTP_UNIT_REPLY)
 				client_told(s, p.unit.of, NULL, &p.unit.as.reply);
@@ -391,6 +394,33 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 	}
 	dir->blocked = rest.len > 0;
 	return s->over ? octets.len : octets.len - rest.len;
+}
+
+/* What of the client's has waited for the server's answers waits no more. */
+static void
+server_falls_silent(struct session *s)
+{
+	struct passage p;
+
+	memset(&p, 0, sizeof p);
+	injections_go_out(s);
+	rewriting_goes_on(s);
+	rewriting_cuts_off(s, &p);
+	ending_by_rule(s, &p);
+	s->plan->other = client_may_go_on(s);
+}
+
+/* A side has said FIN, and what it said before has been fed; stuck: but for octets that wait. */
+static void
+stream_ends(struct session *s, enum smtp_side from, bool stuck)
+{
+	bool waits = s->from[from].pending != NULL;
+
+	if (from == SMTP_SERVER && !waits && !s->over)
+		server_falls_silent(s);
+	if (from == SMTP_CLIENT && !waits && !s->over)
+		stuck = stuck || !rewriting_stream_ends(s) || injections_wait(s);
+	ending_of_side(s, from, stuck);
 }
 
 void
@@ -421,10 +451,8 @@ session_feed(struct session *s, enum smtp_side from, const char *octets, size_t 
 	}
 	if (dir->fin && used == len && (from == SMTP_CLIENT || !s->config->dry_run))
 		wire_ends(s, from, from, false);
-	if (from == SMTP_CLIENT && dir->eof && dir->pending == NULL && !plan->again && !s->over)
-		rewriting_stream_ends(s);
 	if (dir->eof && !plan->again && !dir->interrupted)
-		ending_of_side(s, from, len - used > dir->ahead);
+		stream_ends(s, from, len - used > dir->ahead);
 	call_ends(s);
 }
 

@@ -218,6 +218,8 @@ void inject_server(struct session *s, const struct passage *p, struct view octet
 /* The command that has just gone to the server goes again, so often. */
 void inject_copies(struct session *s, struct view line, uint32_t count);
 void injections_go_out(struct session *s);
+/* Whether they wait for the server's answers alone. */
+bool injections_wait(struct session *s);
 void injections_forget(struct session *s);
 
 /* steps.c */
