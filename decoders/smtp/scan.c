@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * 64 octets become five words, a bit an octet: where there is LF, CR, dot, NUL, 8 bits. What
- * stands behind what is then a shift, whatever the octets are: nothing here branches by line.
+ * stands behind what is then a shift, whatever the octets are: nothing there branches by line.
+ * Most of what comes is plainer than that, lines of ASCII that end in CRLF: for those one word is
+ * enough, which is asked for first.
  */
 #include "decoders/smtp/scan.h"
 
@@ -59,6 +61,17 @@ look(const char *octets)
 	return found;
 }
 
+/* Where lines may end, and all that is worth a mark: octets below 14 or, their sign being negative, of 8 bits. */
+static inline uint64_t
+look_for_odd(const char *octets)
+{
+	__m128i a = load(octets), b = load(octets + 16), c = load(octets + 32), d = load(octets + 48);
+	__m128i limit = _mm_set1_epi8('\r' + 1);
+
+	return bits(_mm_cmplt_epi8(a, limit), _mm_cmplt_epi8(b, limit), _mm_cmplt_epi8(c, limit),
+	    _mm_cmplt_epi8(d, limit));
+}
+
 #else
 
 static struct found
@@ -78,7 +91,46 @@ look(const char *octets)
 	return found;
 }
 
+static uint64_t
+look_for_odd(const char *octets)
+{
+	uint64_t odd = 0;
+
+	for (int i = 0; i < STEP; i++)
+		odd |= (uint64_t)((unsigned char)octets[i] < 14 || (unsigned char)octets[i] >= 0x80) << i;
+	return odd;
+}
+
 #endif
+
+/*
+ * The next STEP octets, if there is nothing odd among them but whole line ends that no dot follows,
+ * and no CR in front of them. False: nothing was scanned.
+ */
+static inline bool
+step_plainly(struct smtp_scan *scan, const char *octets)
+{
+	uint64_t odd = look_for_odd(octets);
+	unsigned lines = 0;
+	bool ended = false;
+
+	if (scan->after_cr || (scan->line_start && octets[0] == '.'))
+		return false;
+	while (odd != 0) {
+		unsigned at = (unsigned)__builtin_ctzll(odd);
+
+		if (at > STEP - 2 || octets[at] != '\r' || octets[at + 1] != '\n')
+			return false;
+		ended = at == STEP - 2;
+		if (!ended && octets[at + 2] == '.')
+			return false;
+		odd &= ~(UINT64_C(3) << at);
+		lines++;
+	}
+	scan->lines += lines;
+	scan->line_start = ended;
+	return true;
+}
 
 /* Few are set, and not every machine counts them in one instruction. */
 static inline unsigned
@@ -127,6 +179,10 @@ smtp_scan(struct smtp_scan *scan, const char *octets, size_t len, bool past_dots
 	size_t at = 0, scanned;
 
 	while (len - at >= STEP) {
+		if (step_plainly(scan, octets + at)) {
+			at += STEP;
+			continue;
+		}
 		scanned = step(scan, look(octets + at), STEP, past_dots);
 		at += scanned;
 		if (scanned < STEP)

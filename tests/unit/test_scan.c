@@ -108,6 +108,37 @@ START_TEST(a_dot_at_a_line_start_stops_it_wherever_it_stands)
 }
 END_TEST
 
+/* Whole lines, but for one octet that may be anything. */
+START_TEST(one_odd_octet_among_lines)
+{
+	static const char odd[] = {'x', '\r', '\n', '.', '\t', '\0', (char)0xff};
+	size_t len = 192, line = (size_t)_i;
+	char *octets = malloc(len);
+
+	for (size_t place = 0; place < len; place++) {
+		for (size_t i = 0; i < sizeof odd; i++) {
+			struct smtp_scan a = {.line_start = true}, b = a;
+			size_t at = 0, scanned;
+
+			for (size_t k = 0; k < len; k++)
+				octets[k] = k % line == line - 2 ? '\r' : k % line == line - 1 ? '\n' : 'x';
+			octets[place] = odd[i];
+			while (at < len) {
+				scanned = smtp_scan(&a, octets + at, len - at, false);
+				ck_assert_uint_eq(scanned, scan_plainly(&b, octets + at, len - at, false));
+				assert_same(&a, &b);
+				at += scanned;
+				if (at < len) {
+					a.line_start = b.line_start = false;
+					at++;
+				}
+			}
+		}
+	}
+	free(octets);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -118,6 +149,7 @@ main(void)
 
 	tcase_add_loop_test(tcase, as_octet_by_octet, 0, 5);
 	tcase_add_test(tcase, a_dot_at_a_line_start_stops_it_wherever_it_stands);
+	tcase_add_loop_test(tcase, one_odd_octet_among_lines, 2, 80);
 	tcase_set_timeout(tcase, 60);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
