@@ -38,6 +38,7 @@ struct leg {
 	bool           fin_due : 1;       /* our FIN goes out behind the outlet */
 	bool           fin_sent : 1;
 	bool           draining : 1;      /* what comes in is thrown away */
+	bool           avid : 1;        /* the last read was a full one, and all of it went on: the next may be larger */
 };
 
 void leg_init(struct leg *leg);

@@ -145,15 +145,17 @@ read_leg(struct pair *pair, enum smtp_side side, uint64_t now_us)
 {
 	struct leg *leg = &pair->leg[side];
 	size_t kept = leg->draining ? 0 : leg->kept_len, len;
-	char *scratch = worker_scratch(pair->worker, kept + WORKER_READ);
+	size_t size = leg->avid ? WORKER_READ_MOST : WORKER_READ;
+	char *scratch = worker_scratch(pair->worker, kept, size);
 
-	switch (leg_read(leg, scratch + kept, WORKER_READ, &len)) {
+	switch (leg_read(leg, scratch, size, &len)) {
 	case LEG_READ_SOME:
 		if (leg->draining || pair->over)
 			break;
 		if (kept > 0)
-			memcpy(scratch, leg->kept, kept);
-		offer(pair, side, scratch, kept + len, now_us);
+			memcpy(scratch - kept, leg->kept, kept);
+		offer(pair, side, scratch - kept, kept + len, now_us);
+		leg->avid = len >= WORKER_READ && leg->kept_len == 0;
 		break;
 	case LEG_READ_NOTHING:
 		break;

@@ -128,7 +128,7 @@ stop_leg(struct pair *pair, enum smtp_side side, uint64_t now_us)
 	if (leg->state == LEG_OPEN && outlet_is_empty(&leg->outlet) && !leg->lost) {
 		leg->fin_due = true;
 		leg_send_fin(leg, now_us);
-		leg_read(leg, worker_scratch(pair->worker, WORKER_READ), WORKER_READ, &len);
+		leg_read(leg, worker_scratch(pair->worker, 0, WORKER_READ), WORKER_READ, &len);
 	}
 	pair_lose(pair, side, !outlet_is_empty(&leg->outlet));
 }

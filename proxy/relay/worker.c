@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define SCRATCH_PAGE ((size_t)4096)
+
 static uint64_t
 clock_read(clockid_t clock)
 {
@@ -71,15 +73,23 @@ worker_now(const struct worker *worker)
 	return clock_read(CLOCK_MONOTONIC) + worker->clock_us;
 }
 
-char *
-worker_scratch(struct worker *worker, size_t size)
+static size_t
+whole_pages(size_t octets)
 {
-	if (worker->scratch_size >= size)
-		return worker->scratch;
-	free(worker->scratch);
-	worker->scratch = malloc(size);
-	if (worker->scratch == NULL)
-		abort();
-	worker->scratch_size = size;
-	return worker->scratch;
+	return (octets + SCRATCH_PAGE - 1) & ~(SCRATCH_PAGE - 1);
+}
+
+char *
+worker_scratch(struct worker *worker, size_t kept, size_t size)
+{
+	size_t front = whole_pages(kept);
+
+	if (worker->scratch_size < front + size) {
+		free(worker->scratch);
+		worker->scratch_size = whole_pages(front + size);
+		worker->scratch = aligned_alloc(SCRATCH_PAGE, worker->scratch_size);
+		if (worker->scratch == NULL)
+			abort();
+	}
+	return worker->scratch + front;
 }

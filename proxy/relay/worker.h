@@ -64,6 +64,7 @@ struct worker {
 };
 
 #define WORKER_READ ((size_t)64 << 10)  /* octets read at once */
+#define WORKER_READ_MOST ((size_t)192 << 10)    /* from who sends faster than that: more is slower again, for caches */
 
 /* False: no loop could be made. */
 bool worker_init(struct worker *worker);
@@ -80,7 +81,10 @@ void worker_clear(struct worker *worker);
  */
 uint64_t worker_now(const struct worker *worker);
 
-/* The scratch buffer, with room for size octets at least. What was in it is gone. */
-char *worker_scratch(struct worker *worker, size_t size);
+/*
+ * Where to read size octets to, in the scratch buffer: at the start of a page, with room for `kept` more in
+ * front of it. What was in it is gone. (recv() to where no page starts took twice the time for large reads.)
+ */
+char *worker_scratch(struct worker *worker, size_t kept, size_t size);
 
 #endif
