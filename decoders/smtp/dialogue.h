@@ -154,6 +154,14 @@ void smtp_dialogue_clear(struct smtp_dialogue *d);
 bool smtp_dialogue_feed(struct smtp_dialogue *d, enum smtp_side from,
     const char *octets, size_t len, uint64_t time_us, struct smtp_unit *unit);
 
+/* Whether a side's next unit has octets: all have but the end of a chunk and a hand-over. */
+static inline bool
+smtp_dialogue_wants_octets(const struct smtp_dialogue *d, enum smtp_side from)
+{
+	return from == SMTP_SERVER ||
+	    !(d->handover || (d->in_content && d->content.by_count && d->content.left == 0));
+}
+
 /* The side's stream has ended with these octets left over. True: *unit is them, to be settled as any other. */
 bool smtp_dialogue_finish(struct smtp_dialogue *d, enum smtp_side from,
     const char *octets, size_t len, uint64_t time_us, struct smtp_unit *unit);

@@ -236,15 +236,18 @@ feed_client(struct smtp_dialogue *d, const char *octets, size_t len, struct smtp
 	}
 }
 
-/* The reply at hand, of whole lines or cut, is a unit. */
+/* The reply at hand, of whole lines or cut, is a unit; last is its last line, unless that is cut. */
 static bool
-reply_done(struct smtp_dialogue *d, const char *octets, size_t len, bool cut, struct smtp_unit *unit)
+reply_done(struct smtp_dialogue *d, const char *octets, size_t len, const struct smtp_reply_line *last,
+    struct smtp_unit *unit)
 {
 	struct smtp_stream *stream = &d->stream[SMTP_SERVER];
+	bool cut = last == NULL;
 
 	unit_begin(stream, SMTP_UNIT_REPLY, octets, len, unit);
 	unit->marks = cut ? cut_marks(stream, unit->wire) : smtp_line_marks(unit->wire);
-	unit->marks |= smtp_reply_parse(unit->wire, &unit->as.reply);
+	unit->marks |= !cut && last->wire.len == len ? smtp_reply_of_line(last, &unit->as.reply) :
+	    smtp_reply_parse(unit->wire, &unit->as.reply);
 	unit->of = smtp_exchange_answered_by(d, &unit->as.reply, &unit->missing);
 	unit->marks |= unit->missing > 0 ? SMTP_MARK_RESYNC : 0;
 	stream->code = unit->as.reply.code;
@@ -270,12 +273,12 @@ reply_cut(struct smtp_dialogue *d, const char *octets, struct smtp_unit *unit)
 	/* The start of a line that does not tell what it is comes with its rest. */
 	if (!reply_line_tells(octets + whole, len - whole)) {
 		stream->rest = REST_LINE_START;
-		return reply_done(d, octets, whole, true, unit);
+		return reply_done(d, octets, whole, NULL, unit);
 	}
 	smtp_reply_line_parse((struct view){octets + whole, len - whole}, &line);
 	stream->rest = rest_behind(&line);
 	if (whole > 0 || line.code != 0)
-		return reply_done(d, octets, len, true, unit);
+		return reply_done(d, octets, len, NULL, unit);
 	stream->rest = REST_LAST_LINE;
 	return not_reply(stream, octets, len, true, unit);
 }
@@ -287,19 +290,12 @@ feed_server(struct smtp_dialogue *d, const char *octets, size_t len, struct smtp
 	struct smtp_reply_line line;
 	size_t length;
 
-	switch (smtp_dialogue_place(d, SMTP_SERVER, NULL)) {
-	case SMTP_REPLIES:
-		break;
-	case SMTP_OPAQUE:
-		if (len == 0)
-			return false;
+	if (len == 0 || stream->unsettled != 0)
+		return false;
+	if (d->opaque || d->handover) {
 		unit_begin(stream, SMTP_UNIT_OPAQUE, octets, len, unit);
 		return unit_done(stream, unit);
-	default:
-		return false;
 	}
-	if (len == 0)
-		return false;
 	if (stream->rest != REST_NONE)
 		return feed_rest(stream, octets, len, unit);
 	for (;;) {
@@ -317,7 +313,7 @@ feed_server(struct smtp_dialogue *d, const char *octets, size_t len, struct smtp
 			return not_reply(stream, octets, length, false, unit);
 		stream->whole += length;
 		if (rest_behind(&line) == REST_LAST_LINE)
-			return reply_done(d, octets, stream->whole, false, unit);
+			return reply_done(d, octets, stream->whole, &line, unit);
 	}
 }
 

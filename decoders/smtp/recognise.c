@@ -44,6 +44,13 @@ smtp_port_is_usual(uint16_t port)
 	}
 }
 
+/* A bit that letters have in common with few others, whatever their case. */
+static inline uint64_t
+bit_of(char c)
+{
+	return UINT64_C(1) << ((c | 0x20) & 63);
+}
+
 /* Whether the words are in the text anywhere, whatever their case and what is around them. */
 static bool
 has_text(struct view text, struct view word)
@@ -57,9 +64,16 @@ has_text(struct view text, struct view word)
 static bool
 has_any(struct view text, const struct view *words, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		if (has_text(text, words[i]))
+	uint64_t bits = 0, ends;
+
+	for (size_t i = 0; i < text.len; i++)
+		bits |= bit_of(text.at[i]);
+	for (size_t i = 0; i < count; i++) {
+		ends = bit_of(words[i].at[0]) | bit_of(words[i].at[words[i].len - 1]);
+		/* What the text lacks need not be looked for. */
+		if ((ends & ~bits) == 0 && has_text(text, words[i]))
 			return true;
+	}
 	return false;
 }
 

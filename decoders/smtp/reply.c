@@ -80,6 +80,27 @@ smtp_reply_line_next(struct view *rest, struct smtp_reply_line *line)
 	return true;
 }
 
+static unsigned
+add_line(struct smtp_reply *reply, const struct smtp_reply_line *line)
+{
+	bool changes = reply->code != 0 && reply->code != line->code;
+
+	reply->lines++;
+	if (line->code == 0)
+		return SMTP_MARK_BAD_LINE;
+	reply->code = line->code;
+	if (reply->enhanced.at == NULL)
+		reply->enhanced = line->enhanced;
+	return changes ? SMTP_MARK_CODE_CHANGE : 0;
+}
+
+unsigned
+smtp_reply_of_line(const struct smtp_reply_line *line, struct smtp_reply *reply)
+{
+	*reply = (struct smtp_reply){.wire = line->wire, .enhanced = VIEW_NONE};
+	return add_line(reply, line);
+}
+
 unsigned
 smtp_reply_parse(struct view wire, struct smtp_reply *reply)
 {
@@ -88,17 +109,7 @@ smtp_reply_parse(struct view wire, struct smtp_reply *reply)
 	unsigned               marks = 0;
 
 	*reply = (struct smtp_reply){.wire = wire, .enhanced = VIEW_NONE};
-	while (smtp_reply_line_next(&rest, &line)) {
-		reply->lines++;
-		if (line.code == 0) {
-			marks |= SMTP_MARK_BAD_LINE;
-			continue;
-		}
-		if (reply->code != 0 && reply->code != line.code)
-			marks |= SMTP_MARK_CODE_CHANGE;
-		reply->code = line.code;
-		if (reply->enhanced.at == NULL)
-			reply->enhanced = line.enhanced;
-	}
+	while (smtp_reply_line_next(&rest, &line))
+		marks |= add_line(reply, &line);
 	return marks;
 }

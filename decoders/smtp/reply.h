@@ -27,6 +27,8 @@ void smtp_reply_line_parse(struct view wire, struct smtp_reply_line *line);
 
 /* Takes apart whole lines that are one reply; returns marks (SMTP_MARK_CODE_CHANGE, _BAD_LINE). */
 unsigned smtp_reply_parse(struct view wire, struct smtp_reply *reply);
+/* The same, of one line that has been taken apart. */
+unsigned smtp_reply_of_line(const struct smtp_reply_line *line, struct smtp_reply *reply);
 
 /* Takes the next line off *rest (at first: reply.wire); false: there are no more. */
 bool smtp_reply_line_next(struct view *rest, struct smtp_reply_line *line);

@@ -41,7 +41,10 @@ struct flow {
 
 struct flows {
 	struct capture_run *run;
-	struct flow       **index;              /* open-addressed; NULL: free */
+	struct place {
+		struct flow *flow;              /* NULL: free */
+		uint32_t     hash;              /* the flow's: most that are another's are told by it alone */
+	}                  *index;              /* open-addressed */
 	uint32_t            size, count;        /* size: a power of two */
 	uint32_t            file;               /* which one is read, from 0 */
 	struct flow        *newest, *oldest;
@@ -56,7 +59,7 @@ flows_new(struct capture_run *run)
 
 	flows->run = run;
 	flows->size = INDEX_START;
-	flows->index = must(calloc(flows->size, sizeof(struct flow *)));
+	flows->index = must(calloc(flows->size, sizeof *flows->index));
 	return flows;
 }
 
@@ -112,9 +115,9 @@ put_into_index(struct flows *flows, struct flow *flow)
 {
 	uint32_t slot = flow->hash & (flows->size - 1);
 
-	while (flows->index[slot] != NULL)
+	while (flows->index[slot].flow != NULL)
 		slot = (slot + 1) & (flows->size - 1);
-	flows->index[slot] = flow;
+	flows->index[slot] = (struct place){flow, flow->hash};
 	flow->slot = slot;
 }
 
@@ -124,21 +127,21 @@ take_out_of_index(struct flows *flows, uint32_t slot)
 {
 	uint32_t mask = flows->size - 1, next = slot;
 
-	flows->index[slot] = NULL;
+	flows->index[slot].flow = NULL;
 	for (;;) {
-		struct flow *flow;
+		struct place *place;
 		uint32_t home;
 
 		next = (next + 1) & mask;
-		flow = flows->index[next];
-		if (flow == NULL)
+		place = &flows->index[next];
+		if (place->flow == NULL)
 			return;
-		home = flow->hash & mask;
+		home = place->hash & mask;
 		if (((next - home) & mask) < ((next - slot) & mask))
 			continue;
-		flows->index[slot] = flow;
-		flow->slot = slot;
-		flows->index[next] = NULL;
+		flows->index[slot] = *place;
+		place->flow->slot = slot;
+		place->flow = NULL;
 		slot = next;
 	}
 }
@@ -148,7 +151,7 @@ widen(struct flows *flows)
 {
 	free(flows->index);
 	flows->size *= 2;
-	flows->index = must(calloc(flows->size, sizeof(struct flow *)));
+	flows->index = must(calloc(flows->size, sizeof *flows->index));
 	for (struct flow *f = flows->oldest; f != NULL; f = f->newer)
 		put_into_index(flows, f);
 }
@@ -244,11 +247,11 @@ static struct flow *
 find(const struct flows *flows, const struct flow_key *key, uint32_t hash)
 {
 	uint32_t slot = hash & (flows->size - 1);
-	struct flow *flow;
+	const struct place *place;
 
-	while ((flow = flows->index[slot]) != NULL) {
-		if (flow->hash == hash && same_key(&flow->key, key))
-			return flow;
+	while ((place = &flows->index[slot])->flow != NULL) {
+		if (place->hash == hash && same_key(&place->flow->key, key))
+			return place->flow;
 		slot = (slot + 1) & (flows->size - 1);
 	}
 	return NULL;

@@ -14,7 +14,9 @@
 
 #define BLOCK_OCTETS (64u << 10)        /* small enough to stay in a processor's cache on the way */
 #define BLOCKS       16u                /* on their way at most: memory has a ceiling */
+#define BLOCKS_AGAIN 8u                 /* who has had to wait goes on when so many are left, and not for each */
 #define ALIGNMENT    8u
+#define NOBODY_WAITS UINT64_MAX
 
 struct block_of_told {
 	size_t len;
@@ -26,7 +28,8 @@ struct pipeline {
 	pthread_mutex_t  lock;          /* of all that follows, up to the blocks */
 	pthread_cond_t   given, heard;
 	uint64_t         in, out;       /* blocks given and heard so far */
-	bool             ends, sleeps[2];       /* sleeps: who gives, who hears */
+	uint64_t         awaited;       /* who gives sleeps until so many are left; or NOBODY_WAITS */
+	bool             ends, sleeps;  /* who hears sleeps */
 	void           (*pause)(void *to);
 	void            *to;
 	struct block_of_told block[BLOCKS];     /* those from out to in are the thread's */
@@ -61,10 +64,10 @@ static bool
 next_block(struct pipeline *p)
 {
 	while (p->out == p->in && !p->ends) {
-		p->sleeps[1] = true;
+		p->sleeps = true;
 		pthread_cond_wait(&p->given, &p->lock);
 	}
-	p->sleeps[1] = false;
+	p->sleeps = false;
 	return p->out != p->in;
 }
 
@@ -86,7 +89,7 @@ hear(void *to)
 			pthread_mutex_lock(&p->lock);
 		}
 		p->out++;
-		if (p->sleeps[0])
+		if (p->in - p->out == p->awaited)
 			pthread_cond_signal(&p->heard);
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -111,38 +114,42 @@ pipeline_open(void (*pause)(void *to), void *to)
 	/* Blocks cost nothing before they are written. */
 	p = must(calloc(1, sizeof *p));
 	p->pause = pause;
+	p->awaited = NOBODY_WAITS;
 	p->to = to;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->given, NULL);
 	pthread_cond_init(&p->heard, NULL);
-	if (pthread_create(&p->thread, NULL, hear, p) == 0)
+	if (pthread_create(&p->thread, NULL, hear, p) == 0) {
+		pthread_setname_np(p->thread, "sessions");
 		return p;
+	}
 	free(p);
 	return NULL;
 }
 
-/* Until so many blocks are all that the thread has not heard. */
+/* While there are more blocks that the thread has not heard; then until there are so many less. */
 static void
-wait_until(struct pipeline *p, uint64_t left)
+wait_while(struct pipeline *p, uint64_t more, uint64_t left)
 {
-	while (p->in - p->out > left) {
-		p->sleeps[0] = true;
+	if (p->in - p->out <= more)
+		return;
+	p->awaited = left;
+	while (p->in - p->out > left)
 		pthread_cond_wait(&p->heard, &p->lock);
-	}
-	p->sleeps[0] = false;
+	p->awaited = NOBODY_WAITS;
 }
 
-/* The block that is being filled becomes the thread's; left: so many may it have. */
+/* The block that is being filled becomes the thread's; wait_while. */
 static void
-give(struct pipeline *p, uint64_t left)
+give(struct pipeline *p, uint64_t more, uint64_t left)
 {
 	pthread_mutex_lock(&p->lock);
 	if (block_at(p, p->in)->len > 0) {
 		p->in++;
-		if (p->sleeps[1])
+		if (p->sleeps)
 			pthread_cond_signal(&p->given);
 	}
-	wait_until(p, left);
+	wait_while(p, more, left);
 	block_at(p, p->in)->len = 0;
 	pthread_mutex_unlock(&p->lock);
 }
@@ -154,7 +161,7 @@ put(struct pipeline *p, const struct told *told)
 	size_t need = sizeof *told + padded(told->news.octets.len);
 
 	if (BLOCK_OCTETS - block->len < need) {
-		give(p, BLOCKS - 1);
+		give(p, BLOCKS - 1, BLOCKS_AGAIN);
 		block = block_at(p, p->in);
 	}
 	memcpy(block->octets + block->len, told, sizeof *told);
@@ -185,14 +192,14 @@ void
 pipeline_flush(struct pipeline *p)
 {
 	if (p != NULL)
-		give(p, BLOCKS - 1);
+		give(p, BLOCKS - 1, BLOCKS_AGAIN);
 }
 
 void
 pipeline_settle(struct pipeline *p)
 {
 	if (p != NULL)
-		give(p, 0);
+		give(p, 0, 0);
 }
 
 void
@@ -200,7 +207,7 @@ pipeline_close(struct pipeline *p)
 {
 	if (p == NULL)
 		return;
-	give(p, 0);
+	give(p, 0, 0);
 	pthread_mutex_lock(&p->lock);
 	p->ends = true;
 	pthread_cond_signal(&p->given);

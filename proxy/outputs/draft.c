@@ -49,7 +49,7 @@ put(void *to, const struct event *event)
 struct event_sink
 draft_sink(struct draft *draft)
 {
-	return (struct event_sink){put, draft, draft->wants_content};
+	return (struct event_sink){.put = put, .to = draft, .wants_content = draft->wants_content};
 }
 
 bool

@@ -25,9 +25,11 @@ fanout_add(struct fanout *fanout, struct event_sink sink)
 struct event_sink
 fanout_sink(struct fanout *fanout)
 {
-	struct event_sink sink = {put, fanout, false};
+	struct event_sink sink = {.put = put, .to = fanout, .counts_only = true};
 
-	for (size_t i = 0; i < fanout->count; i++)
+	for (size_t i = 0; i < fanout->count; i++) {
 		sink.wants_content |= fanout->sinks[i].wants_content;
+		sink.counts_only &= fanout->sinks[i].counts_only;
+	}
 	return sink;
 }

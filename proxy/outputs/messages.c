@@ -302,7 +302,7 @@ messages_open(const char *path, FILE *err)
 struct event_sink
 messages_sink(struct messages *m)
 {
-	return (struct event_sink){put, m, true};
+	return (struct event_sink){.put = put, .to = m, .wants_content = true};
 }
 
 uint64_t

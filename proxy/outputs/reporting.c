@@ -259,7 +259,11 @@ reporting_leave(struct reporting *reporting, struct reporting *first)
 struct event_sink
 reporting_sink(struct reporting *reporting)
 {
-	return (struct event_sink){put, reporting, reporting->all.wants_content};
+	struct event_sink sink = reporting->all;
+
+	sink.put = put;
+	sink.to = reporting;
+	return sink;
 }
 
 struct wire_sink

@@ -200,7 +200,8 @@ count_how(struct summary *summary, const char *how, uint64_t count)
 
 	while (i < HOWS - 1 && summary->hows[i].count > 0 && strcmp(summary->hows[i].how, how) != 0)
 		i++;
-	snprintf(summary->hows[i].how, sizeof(summary->hows[i].how), "%s", how);
+	if (summary->hows[i].count == 0)
+		snprintf(summary->hows[i].how, sizeof(summary->hows[i].how), "%s", how);
 	summary->hows[i].count += count;
 }
 
@@ -321,7 +322,7 @@ put(void *to, const struct event *event)
 struct event_sink
 summary_sink(struct summary *summary)
 {
-	return (struct event_sink){put, summary, false};
+	return (struct event_sink){.put = put, .to = summary, .counts_only = true};
 }
 
 int

@@ -124,7 +124,8 @@ struct event {
 			uint64_t    recipients_unlisted; /* above the session's ceiling */
 			uint64_t    octets, lines;
 			const char *transfer;           /* "DATA", "BDAT" */
-			struct view subject, from, to, message_id, date;        /* decoded UTF-8; .at NULL: none */
+			/* Decoded UTF-8; .at NULL: there is none, or nobody wants any (struct event_sink). */
+			struct view subject, from, to, message_id, date;
 			uint16_t    code, server_code;
 			bool        complete;
 			const char *incomplete;         /* not complete: "gap", how the session ended, "abandoned" */
@@ -177,6 +178,7 @@ struct event_sink {
 	void (*put)(void *to, const struct event *event);
 	void  *to;
 	bool   wants_content;           /* EVENT_CONTENT too */
+	bool   counts_only;             /* fields of headers are not looked for: a message has none */
 };
 
 #endif

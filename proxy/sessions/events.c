@@ -318,11 +318,13 @@ event_message(struct session *s, struct transaction *t)
 	e.as.message.octets = t->octets;
 	e.as.message.lines = t->lines;
 	e.as.message.transfer = t->transfer;
-	e.as.message.subject = header_text(s, t, VIEW("Subject"));
-	e.as.message.from = header_text(s, t, VIEW("From"));
-	e.as.message.to = header_text(s, t, VIEW("To"));
-	e.as.message.message_id = header_text(s, t, VIEW("Message-ID"));
-	e.as.message.date = header_text(s, t, VIEW("Date"));
+	if (!s->config->events.counts_only) {
+		e.as.message.subject = header_text(s, t, VIEW("Subject"));
+		e.as.message.from = header_text(s, t, VIEW("From"));
+		e.as.message.to = header_text(s, t, VIEW("To"));
+		e.as.message.message_id = header_text(s, t, VIEW("Message-ID"));
+		e.as.message.date = header_text(s, t, VIEW("Date"));
+	}
 	e.as.message.code = t->code;
 	e.as.message.server_code = t->server_code != t->code ? t->server_code : 0;
 	e.as.message.incomplete = why_incomplete(s, t);

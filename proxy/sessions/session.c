@@ -391,6 +391,8 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 		}
 		if (from == SMTP_SERVER && ceilings_give_up(s, from, rest.len))
 			continue;
+		if (rest.len == 0 && !dir->eof && smtp_dialogue_wants_octets(&s->dialogue, from))
+			break;
 	}
 	dir->blocked = rest.len > 0;
 	return s->over ? octets.len : octets.len - rest.len;

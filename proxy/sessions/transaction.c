@@ -9,6 +9,7 @@
 #include "proxy/sessions/rewriting.h"
 
 #define HEADER_START 1000u      /* octets; most headers need no more */
+#define HEADER_STEP  256u       /* octets at a time, so that not much is copied of what stands behind the header */
 
 static char *
 copy_text(struct view v)
@@ -163,14 +164,10 @@ header_part(struct transaction *t, const char *octets, size_t len)
 static void
 keep_header(struct transaction *t, struct view wire, bool by_data)
 {
-	size_t room = TRANSACTION_HEADER - t->header_len, len;
+	size_t len;
 
-	/* A header beyond the ceiling is kept as far as it goes. */
-	wire = view_first(wire, room);
 	if (t->header_room - t->header_len < wire.len) {
-		t->header_room = t->header_len + wire.len;
-		if (t->header_room < HEADER_START)
-			t->header_room = HEADER_START;
+		t->header_room = t->header_room == 0 ? HEADER_START : 2 * t->header_room;
 		t->header = must(realloc(t->header, t->header_room));
 	}
 	if (by_data) {
@@ -180,8 +177,20 @@ keep_header(struct transaction *t, struct view wire, bool by_data)
 		len = wire.len;
 	}
 	t->header_len += header_part(t, t->header + t->header_len, len);
-	if (t->header_len >= TRANSACTION_HEADER)
-		t->header_done = true;
+}
+
+/* Of a stretch of content, what is header. One beyond the ceiling is kept as far as it goes. */
+static void
+keep_headers(struct transaction *t, struct view wire, bool by_data)
+{
+	while (!t->header_done && wire.len > 0) {
+		size_t room = TRANSACTION_HEADER - t->header_len, step = room < HEADER_STEP ? room : HEADER_STEP;
+
+		keep_header(t, view_first(wire, step), by_data);
+		wire = view_from(wire, step);
+		if (t->header_len >= TRANSACTION_HEADER)
+			t->header_done = true;
+	}
 }
 
 void
@@ -195,7 +204,6 @@ transaction_forget_content(struct transaction *t)
 void
 transaction_content(struct transaction *t, struct view wire, uint32_t lines, bool by_data)
 {
-	if (!t->header_done && wire.len > 0)
-		keep_header(t, wire, by_data);
+	keep_headers(t, wire, by_data);
 	t->lines += lines;
 }

@@ -101,7 +101,7 @@ decode(struct cutting *c, struct told_events *told)
 
 	told->count = told->lines.len = 0;
 	memset(c->said, 0, sizeof c->said);
-	c->rulebook->config.events = (struct event_sink){tell, told, true};
+	c->rulebook->config.events = (struct event_sink){.put = tell, .to = told, .wants_content = true};
 	frames = frames_new(&run);
 	capture = capture_open_file(c->path, &patience, err);
 	if (capture != NULL) {

@@ -100,7 +100,7 @@ hear_all(struct hearing *h, bool by_thread)
 
 	*h = (struct hearing){.run = {.config = &rulebook->config, .capture = "a.pcap"}};
 	h->run.turns.kept = true;
-	rulebook->config.events = (struct event_sink){put, h, true};
+	rulebook->config.events = (struct event_sink){.put = put, .to = h, .wants_content = true};
 	h->run.pipeline = by_thread ? pipeline_open(count_pause, h) : NULL;
 	for (unsigned i = 0; i < AT_ONCE; i++)
 		begin(h, &speakers[i], i);

@@ -215,10 +215,13 @@ START_TEST(all_sinks_see_all_but_content_that_they_do_not_want)
 	struct event e = opened(1);
 
 	ck_assert(!fanout_sink(&fanout).wants_content);
-	fanout_add(&fanout, (struct event_sink){see, &without, false});
+	fanout_add(&fanout, summary_sink(summary));
+	ck_assert(fanout_sink(&fanout).counts_only);
+	fanout_add(&fanout, (struct event_sink){.put = see, .to = &without, .wants_content = false});
 	ck_assert(!fanout_sink(&fanout).wants_content);
-	fanout_add(&fanout, (struct event_sink){see, &with, true});
+	fanout_add(&fanout, (struct event_sink){.put = see, .to = &with, .wants_content = true});
 	ck_assert(fanout_sink(&fanout).wants_content);
+	ck_assert(!fanout_sink(&fanout).counts_only);
 	sink = fanout_sink(&fanout);
 	put(e);
 	e = event_made(EVENT_CONTENT, 1, 0);
