@@ -31,7 +31,7 @@ leg_open(struct leg *leg, struct event_base *base, int fd, event_callback_fn rea
 {
 	leg->fd = fd;
 	leg->state = LEG_OPEN;
-	event_assign(&leg->event, base, fd, EV_READ | EV_PERSIST, ready, to);
+	event_assign(&leg->event, base, fd, LEG_READING, ready, to);
 }
 
 void

@@ -16,6 +16,8 @@
 
 #define LEG_DRAIN_US UINT64_C(5000000)  /* how long a leg is read and thrown away behind our FIN */
 
+#define LEG_READING (EV_READ | EV_PERSIST)      /* leg.watched, where it is watched for that alone */
+
 enum leg_state {
 	LEG_NONE,               /* never was one */
 	LEG_CONNECTING,         /* its outlet collects; fd is -1 */

@@ -38,7 +38,9 @@ offer_socket(int fd, struct iovec *vectors, unsigned count, size_t *sent)
 	ssize_t n;
 
 	do {
-		n = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+		/* A list of one costs more than what is in it. */
+		n = count == 1 ? send(fd, vectors->iov_base, vectors->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
+		    : sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
 	*sent = n < 0 ? 0 : (size_t)n;
 	if (n >= 0 || errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)

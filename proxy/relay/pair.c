@@ -70,6 +70,20 @@ end_leg(struct pair *pair, enum smtp_side side, enum ending ending, uint64_t now
 	}
 }
 
+/* All segments of a plan: mostly there is one, and for the other side nothing. */
+static void
+put_all(struct pair *pair, const struct plan *plan, uint64_t now_us)
+{
+	for (unsigned i = 0; i < plan->segments; i++)
+		pair->secure_due[plan->segment[i].to] |= plan->segment[i].secure;
+	if (plan->segments == 1) {
+		put(pair, plan->segment[0].to, plan, now_us);
+		return;
+	}
+	put(pair, SMTP_CLIENT, plan, now_us);
+	put(pair, SMTP_SERVER, plan, now_us);
+}
+
 void
 pair_carry_out(struct pair *pair, enum smtp_side side, const struct plan *plan, uint64_t now_us)
 {
@@ -77,14 +91,11 @@ pair_carry_out(struct pair *pair, enum smtp_side side, const struct plan *plan, 
 		pair->leg[SMTP_SERVER].state = LEG_CONNECTING;
 		pair->dial_due = true;
 	}
-	for (unsigned i = 0; i < plan->segments; i++)
-		pair->secure_due[plan->segment[i].to] |= plan->segment[i].secure;
-	if (plan->segments > 0) {
-		put(pair, SMTP_CLIENT, plan, now_us);
-		put(pair, SMTP_SERVER, plan, now_us);
-	}
+	if (plan->segments > 0)
+		put_all(pair, plan, now_us);
 	for (int i = SMTP_CLIENT; i <= SMTP_SERVER; i++) {
-		end_leg(pair, (enum smtp_side)i, plan->end[i], now_us);
+		if (plan->end[i] != END_NOT)
+			end_leg(pair, (enum smtp_side)i, plan->end[i], now_us);
 		pair->leg[i].draining |= plan->drain[i];
 	}
 	pair->feed_due[side] |= plan->again;
@@ -394,10 +405,30 @@ watch(struct pair *pair, enum smtp_side side, uint64_t now_us)
 		pair->lost_by_us[side] = now_us + PAIR_RESET_US;
 }
 
+/* It is read, and nothing else is to be done about it. */
+static bool
+leg_flows(const struct pair *pair, enum smtp_side side)
+{
+	const struct leg *leg = &pair->leg[side];
+
+	return leg->watched == LEG_READING && leg->tls == NULL && leg->kept_len == 0 && !leg->eof && !leg->lost &&
+	    !leg->fin_due && !leg->draining && outlet_is_empty(&leg->outlet) && !leg->outlet.refused &&
+	    pair->resumes[side] == 0 && !pair->feed_due[side] && !pair->secure_due[side] &&
+	    pair->reset_by_us[side] == 0;
+}
+
+/* Octets go to and fro, and all is as it was before: so it is nearly every time that a pair is woken. */
+static bool
+flows(const struct pair *pair)
+{
+	return leg_flows(pair, SMTP_CLIENT) && leg_flows(pair, SMTP_SERVER) && !pair->over && !pair->dial_due &&
+	    !pair->unreachable_due && !pair_timer_is_late(pair);
+}
+
 void
 pair_settle(struct pair *pair, uint64_t now_us)
 {
-	if (pair->settling)
+	if (pair->settling || flows(pair))
 		return;
 	pair->settling = true;
 	do {

@@ -96,6 +96,8 @@ void pair_free(struct pair *pair);
 
 /* Sets the alarm for what comes first; never moves it back: it is asked again when it goes off. */
 void pair_timer_arm(struct pair *pair);
+/* Of a pair of which nothing but octets is awaited: whether it is to be set. */
+bool pair_timer_is_late(const struct pair *pair);
 void pair_timer_free(struct pair *pair);
 
 #endif

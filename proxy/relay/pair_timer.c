@@ -102,6 +102,17 @@ pair_timer_arm(struct pair *pair)
 		alarms_set(&pair->worker->alarms, &pair->alarm, at_us);
 }
 
+bool
+pair_timer_is_late(const struct pair *pair)
+{
+	uint64_t at_us = session_wake_at(pair->session);
+
+	/* Of times that move back with each octet, one that is too early is as good as the right one. */
+	if (pair->alarm.at_us == 0)
+		return at_us != 0 || pair->worker->idle_timeout_us != 0;
+	return at_us != 0 && at_us < pair->alarm.at_us;
+}
+
 void
 pair_timer_free(struct pair *pair)
 {
