@@ -43,7 +43,7 @@ struct writer {
 	struct writer_source *sources;
 };
 
-/* Under the lock. */
+/* Under the lock; unlock_given is to follow. */
 static void
 queue(struct writer *writer, struct writer_source *source, struct output *output, struct block *block)
 {
@@ -56,6 +56,13 @@ queue(struct writer *writer, struct writer_source *source, struct output *output
 	*job = (struct job){.block = block, .source = source, .output = output};
 	*writer->last = job;
 	writer->last = &job->next;
+}
+
+/* Wakes the thread, without the lock: else it would wait for that at once. */
+static void
+unlock_given(struct writer *writer)
+{
+	pthread_mutex_unlock(&writer->lock);
 	pthread_cond_signal(&writer->given);
 }
 
@@ -107,7 +114,7 @@ writer_give(struct writer_source *source, struct block *block)
 	source->waiting += block->text.len;
 	queue(writer, source, source->output, block);
 	block = take_spare(writer);
-	pthread_mutex_unlock(&writer->lock);
+	unlock_given(writer);
 	return block;
 }
 
@@ -116,7 +123,7 @@ writer_reopen(struct writer *writer, struct output *output)
 {
 	pthread_mutex_lock(&writer->lock);
 	queue(writer, NULL, output, NULL);
-	pthread_mutex_unlock(&writer->lock);
+	unlock_given(writer);
 }
 
 /* Whether an output keeps something. Under the lock, for the list's sake; outputs are the thread's own. */
