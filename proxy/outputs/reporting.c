@@ -2,11 +2,14 @@
 /* The outputs of a run on its loop. */
 #include "proxy/outputs/reporting.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
-#define FLUSH_US 20000  /* an event is to be in its file within 50 ms */
+#define FLUSH_US UINT64_C(40000)        /* an event is to be in its file within 50 ms */
 
 void
 reporting_flush(struct reporting *reporting)
@@ -25,9 +28,11 @@ static void
 flush_is_due(evutil_socket_t fd, short what, void *to)
 {
 	struct reporting *reporting = to;
+	uint64_t times;
 
-	(void)fd;
 	(void)what;
+	if (read(fd, &times, sizeof times) < 0)
+		return;
 	reporting->armed = false;
 	reporting_flush(reporting);
 }
@@ -36,10 +41,12 @@ flush_is_due(evutil_socket_t fd, short what, void *to)
 static void
 arm(struct reporting *reporting)
 {
-	if (reporting->armed || !reporting->has_loop)
+	struct itimerspec when = {.it_value = {.tv_nsec = (long)reporting->flush_after_us * 1000 + 1}};
+
+	if (reporting->armed || reporting->timer_fd < 0)
 		return;
 	reporting->armed = true;
-	evtimer_add(&reporting->timer, &reporting->flush_after);
+	timerfd_settime(reporting->timer_fd, 0, &when, NULL);
 }
 
 static void
@@ -177,14 +184,24 @@ open_files(struct reporting *reporting)
 	return options->pcap == NULL || reporting->pcap != NULL;
 }
 
-/* All sinks have been added. base NULL: there is none. */
-static void
+/*
+ * All sinks have been added. base NULL: there is none. A timerfd: with a timer of libevent's each of the
+ * loop's waits would have the kernel set and stop one.
+ */
+static bool
 on_loop(struct reporting *reporting, struct event_base *base)
 {
 	reporting->all = fanout_sink(&reporting->fanout);
-	reporting->has_loop = base != NULL;
-	if (base != NULL)
-		evtimer_assign(&reporting->timer, base, flush_is_due, reporting);
+	if (base == NULL)
+		return true;
+	reporting->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (reporting->timer_fd < 0) {
+		fprintf(stderr, "smtpscope: no descriptor is left for a timer: %s (ulimit -n is the limit)\n",
+		    strerror(errno));
+		return false;
+	}
+	event_assign(&reporting->timer, base, reporting->timer_fd, EV_READ | EV_PERSIST, flush_is_due, reporting);
+	return event_add(&reporting->timer, NULL) == 0;
 }
 
 bool
@@ -194,7 +211,7 @@ reporting_open(struct reporting *reporting, const struct options *options, struc
 	    .path = options->output, .content = options->verbose > 0, .colour = -1};
 	struct output_options json_output = {.format = OUTPUT_JSON, .path = options->json};
 
-	*reporting = (struct reporting){.options = options, .flush_after = {.tv_usec = FLUSH_US}};
+	*reporting = (struct reporting){.options = options, .flush_after_us = FLUSH_US, .timer_fd = -1};
 	reporting->summary = summary_new();
 	fanout_add(&reporting->fanout, summary_sink(reporting->summary));
 	if (options->sessions)
@@ -204,7 +221,7 @@ reporting_open(struct reporting *reporting, const struct options *options, struc
 		if (reporting->output[0] == NULL)
 			return false;
 		if (output_is_terminal(reporting->output[0]))
-			reporting->flush_after.tv_usec = 0;
+			reporting->flush_after_us = 0;
 	}
 	if (options->json != NULL) {
 		reporting->output[1] = output_open(&json_output, stderr);
@@ -214,15 +231,14 @@ reporting_open(struct reporting *reporting, const struct options *options, struc
 	start_writing(reporting);
 	if (!open_files(reporting))
 		return false;
-	on_loop(reporting, base);
-	return true;
+	return on_loop(reporting, base);
 }
 
 bool
 reporting_beside(struct reporting *reporting, struct reporting *first, struct event_base *base)
 {
-	*reporting = (struct reporting){.options = first->options, .flush_after = first->flush_after,
-	    .writer = first->writer, .output = {first->output[0], first->output[1]}};
+	*reporting = (struct reporting){.options = first->options, .flush_after_us = first->flush_after_us,
+	    .timer_fd = -1, .writer = first->writer, .output = {first->output[0], first->output[1]}};
 	reporting->summary = summary_new();
 	fanout_add(&reporting->fanout, summary_sink(reporting->summary));
 	if (reporting->options->sessions)
@@ -232,16 +248,17 @@ reporting_beside(struct reporting *reporting, struct reporting *first, struct ev
 		reporting->pcap = pcap_output_beside(first->pcap);
 	if (!open_messages(reporting))
 		return false;
-	on_loop(reporting, base);
-	return true;
+	return on_loop(reporting, base);
 }
 
 /* What is one loop's alone. */
 static void
 close_own(struct reporting *reporting)
 {
-	if (reporting->armed)
-		evtimer_del(&reporting->timer);
+	if (reporting->timer_fd >= 0) {
+		event_del(&reporting->timer);
+		close(reporting->timer_fd);
+	}
 	reporting->unkept += messages_close(reporting->messages) + pcap_output_close(reporting->pcap);
 	for (size_t i = 0; i < 2; i++)
 		draft_free(reporting->draft[i]);

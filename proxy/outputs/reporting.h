@@ -26,8 +26,9 @@ struct reporting {
 	struct fanout         fanout;
 	struct event_sink     all;              /* fanout's */
 	struct loop_event     timer;
-	struct timeval        flush_after;
-	bool                  armed, has_loop;
+	uint64_t              flush_after_us;
+	int                   timer_fd;         /* -1: there is no loop */
+	bool                  armed;
 	uint64_t              unkept;           /* messages and packets that those beside it lost */
 };
 

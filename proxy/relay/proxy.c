@@ -25,7 +25,7 @@
 #include "proxy/sink/sink_server.h"
 
 #define LISTEN_DEFAULT "127.0.0.1:2525"
-#define DESCRIPTORS_WORKER 4    /* a loop's own, for signals and letters too */
+#define DESCRIPTORS_WORKER 5    /* a loop's own, for signals, letters and what is to be written, too */
 #define DESCRIPTORS_SPARE 16    /* for names to be resolved, files to be opened again, who looks on */
 
 struct urls {
