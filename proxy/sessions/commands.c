@@ -265,6 +265,7 @@ command_settles(struct session *s, struct passage *p)
 	struct view reply = p->reply != NULL ? p->reply->octets : VIEW_NONE, instead = VIEW_NONE, went = VIEW_NONE;
 	enum event_origin origin = ORIGIN_RULE;
 	bool close = false, waits, is_chunk = c->verb == SMTP_BDAT && c->chunk_valid && !(p->unit.marks & SMTP_MARK_CUT);
+	bool is_empty = c->chunk == 0 && !c->chunk_last;
 	struct smtp_exchange *e;
 	struct note *note = p->note;
 
@@ -277,7 +278,8 @@ command_settles(struct session *s, struct passage *p)
 	if (c->verb == SMTP_AUTH)
 		begin_auth(s, c);
 	if (is_chunk)
-		content_begins(s, note->transaction, "BDAT", fate.forwarded ? CONTENT_FORWARDED : CONTENT_SWALLOWED);
+		content_begins(s, note->transaction, "BDAT",
+		    fate.forwarded || is_empty ? CONTENT_FORWARDED : CONTENT_SWALLOWED);
 	waits = is_chunk && fate.forwarded && rewriting_takes_command(s, p);
 	if (fate.forwarded && !waits)
 		went = forward_command(s, p, is_chunk);

@@ -224,6 +224,9 @@ content_settles(struct session *s, struct passage *p)
 		rewriting_chunk_ends(s);
 	if (fate.forwarded)
 		rewriting_cuts_off(s, p);
+	/* What comes behind a chunk that was swallowed is a command. */
+	if (chunk_ends)
+		s->content_way = CONTENT_FORWARDED;
 	if (is_told)
 		event_content(s, s->content, p->unit.wire);
 	smtp_dialogue_settle(&s->dialogue, SMTP_CLIENT, &fate);

@@ -58,10 +58,12 @@ tell_command(struct session *s, struct rewriting *r, bool forwarded, struct view
 {
 	struct passage *p = &r->command;
 
+	/* Behind what `truncate` has left nothing goes. */
+	forwarded = forwarded && !s->from[SMTP_CLIENT].truncated;
 	p->unit.wire = arena_copy(s->config->arena, (struct view){r->line.octets, r->line.len});
 	smtp_command_parse(smtp_line_text(p->unit.wire), &p->unit.as.command);
 	forget(&r->line);
-	event_command(s, p, forwarded, instead, 0);
+	event_command(s, p, forwarded, forwarded ? instead : VIEW_NONE, 0);
 	findings_tell(s, p, SMTP_CLIENT);
 }
 
@@ -98,6 +100,7 @@ rewriting_takes_command(struct session *s, const struct passage *p)
 		t->rewriting = rewriting_new(s);
 		t->rewriting->by_data = false;
 	}
+	rewriting_forgets_command(s, t);        /* of a chunk that was cut short */
 	t->rewriting->command = *p;
 	t->rewriting->split = false;
 	octets_keep(&t->rewriting->line, p->unit.wire);
@@ -291,9 +294,9 @@ send_chunk(struct session *s, struct rewriting *r)
 static void
 go_on(struct session *s, struct rewriting *r, struct view octets)
 {
-	if (r->line.len > 0)
+	if (r->line.len > 0 && !is_cut_short(r))
 		octets_keep(&r->chunk, octets);
-	else
+	else if (r->line.len == 0)
 		deliver(s, r, octets);
 }
 
@@ -365,7 +368,7 @@ rewriting_stream_ends(struct session *s)
 	struct rewriting *r = of_session(s);
 	uint64_t left = s->dialogue.content.left;
 
-	if (r == NULL || s->content_way != CONTENT_FORWARDED || s->from[SMTP_CLIENT].held)
+	if (r == NULL || s->content_way != CONTENT_FORWARDED || s->from[SMTP_CLIENT].held || s->closing)
 		return true;
 	if (rewriting_waits(s))
 		return false;
@@ -413,7 +416,8 @@ rewriting_chunk_answered(struct session *s, const struct smtp_reply *reply)
 	s->unplain++;
 	note_forge(s, e->note, reply->wire, reply->code, ORIGIN_PROXY);
 	of_session(s)->refused = true;
-	s->content_way = CONTENT_SWALLOWED;
+	if (s->dialogue.in_content)
+		s->content_way = CONTENT_SWALLOWED;
 	s->from[SMTP_CLIENT].blocked = true;    /* its end may be next, of no octets */
 	rewriting_forgets_command(s, s->content);
 }

@@ -245,6 +245,19 @@ pending_done(struct session *s, struct direction *dir)
 	dir->pending = NULL;
 }
 
+/* The first command that began among the octets that could not be judged yet came as early as they. */
+static void
+has_waited(struct session *s, struct smtp_unit *unit)
+{
+	bool over = unit->type == SMTP_UNIT_COMMAND || s->waiting <= unit->wire.len;
+
+	if (unit->type == SMTP_UNIT_COMMAND)
+		unit->marks |= s->waited;
+	s->waiting -= over ? s->waiting : (uint32_t)unit->wire.len;
+	if (over)
+		s->waited = 0;
+}
+
 /* The next unit of a side, or the one that a delay has let go. False: there is none now. */
 static bool
 next_unit(struct session *s, enum smtp_side from, struct passage *p, struct view rest)
@@ -268,6 +281,7 @@ next_unit(struct session *s, enum smtp_side from, struct passage *p, struct view
 	if (from == SMTP_CLIENT && verdicts_wait(s)) {
 		if (s->waited == 0 && rest.len > 0 && smtp_dialogue_client_is_owed(&s->dialogue))
 			s->waited = s->greeted ? SMTP_MARK_PIPELINED : SMTP_MARK_EARLY;
+		s->waiting = (uint32_t)rest.len;
 		return false;
 	}
 	memset(&p->verdict, 0, sizeof p->verdict);
@@ -282,23 +296,23 @@ next_unit(struct session *s, enum smtp_side from, struct passage *p, struct view
 		wire_from_client(s, &p->unit);
 	else
 		wire_from_server(s, &p->unit);
-	if (from == SMTP_CLIENT && s->waited != 0) {
-		if (p->unit.type == SMTP_UNIT_COMMAND)
-			p->unit.marks |= s->waited;
-		s->waited = 0;
-	}
+	if (from == SMTP_CLIENT && s->waited != 0)
+		has_waited(s, &p->unit);
 	unit_arrives(s, from, p);
 	return true;
 }
 
-/* Whether the client's octets, or their end, may be waiting for the reply that has just been settled. */
+/*
+ * Whether the client's octets, or their end, may be waiting for the reply that has just been settled:
+ * one that has gone has nobody left to hear where the server was left, too.
+ */
 static bool
 client_may_go_on(struct session *s)
 {
 	enum smtp_place place = smtp_dialogue_place(&s->dialogue, SMTP_CLIENT, NULL);
 
 	return place == SMTP_HANDOVER || s->from[SMTP_CLIENT].blocked || rewriting_holds_command(s) ||
-	    (s->from[SMTP_CLIENT].eof && !s->from[SMTP_CLIENT].ended);
+	    (s->from[SMTP_CLIENT].eof && (!s->from[SMTP_CLIENT].ended || s->server != SERVER_OPEN));
 }
 
 /* Whether what a side still says is thrown away: the client's behind a close, the server's when it owes no more. */

@@ -130,6 +130,7 @@ struct session {
 	uint32_t              passed_octets;    /* that it was given */
 	bool                  has_keys;         /* somebody can read the TLS that goes by */
 	uint32_t              gaps;
+	uint32_t              waiting;          /* so many of the client's octets could not be judged when they came; see waited */
 	uint64_t              deadline_us;      /* of a close that waits for replies; 0: none */
 	const char           *end_how;          /* close event; NULL: nothing has ended it yet */
 	char                 *end_reason;       /* owned */

@@ -85,17 +85,20 @@ spoil(struct crossing *c)
 	step->octets = octets;
 }
 
-/* A reset takes what a delay holds with it: how much of that had been read depends on the cuts. */
+/*
+ * A reset takes with it what waits: behind a delay, or for the answer to the part of a chunk in front
+ * of it. How much of that had been read depends on the cuts.
+ */
 static bool
 is_a_race(const struct crossing *c)
 {
-	bool resets = false, delays = false;
+	bool resets = false, waits = ruleset_edits_content(c->ruleset) && c->octets->max_content < c->len;
 
 	for (size_t i = 0; i < c->octets->steps; i++)
 		resets |= c->octets->step[i].ends == TRANSCRIPT_RESET;
 	for (int i = 0; i < 2; i++)
-		delays |= memmem(c->rules[i]->rules.at, c->rules[i]->rules.len, "delay", 5) != NULL;
-	return resets && delays;
+		waits |= memmem(c->rules[i]->rules.at, c->rules[i]->rules.len, "delay", 5) != NULL;
+	return resets && waits;
 }
 
 /* False: these do not go together. */
