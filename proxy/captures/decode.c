@@ -49,9 +49,20 @@ begin_file(struct decoding *d, const struct capture *capture, const struct captu
 
 /* What is known so far leaves for the outputs; by the thread that decodes. */
 static void
-show(void *reporting)
+show(void *to)
 {
-	reporting_flush(reporting);
+	struct decode *d = to;
+
+	reporting_flush(&d->decoding.reporting);
+}
+
+/* Who is waited for may be a reader that has stopped: Ctrl-C is to be seen all the same. */
+static void
+look_for_signals(void *to)
+{
+	struct decode *d = to;
+
+	d->interrupted = interrupt_came(d->signals) || d->interrupted;
 }
 
 /* What is known so far is shown while a pipe has nothing. */
@@ -62,7 +73,7 @@ wait_for_more(void *to, int fd)
 
 	pipeline_flush(d->decoding.run.pipeline);
 	if (d->decoding.run.pipeline == NULL)
-		show(&d->decoding.reporting);
+		show(d);
 	return !d->interrupted && interrupt_wait(d->signals, fd);
 }
 
@@ -71,7 +82,7 @@ static void
 look_up(struct decode *d, const struct capture *capture, uint64_t count)
 {
 	if (d->decoding.run.pipeline == NULL)
-		show(&d->decoding.reporting);
+		show(d);
 	d->interrupted = d->interrupted || interrupt_came(d->signals);
 	if (count % PROGRESS_FRAMES == 0)
 		d->shown = show_progress(&d->decoding, capture) || d->shown;
@@ -136,7 +147,7 @@ decode_command(const struct options *options)
 	if (code == EXIT_DONE)
 		code = decoding_report(&d.decoding, NULL);
 	if (code == EXIT_DONE) {
-		d.decoding.run.pipeline = pipeline_open(show, &d.decoding.reporting);
+		d.decoding.run.pipeline = pipeline_open(&(struct pipeline_calls){show, look_for_signals, &d});
 		for (size_t i = 0; i < options->operands.count && !d.interrupted; i++)
 			if (decode_capture(&d, options->operands.at[i]) != EXIT_DONE)
 				code = EXIT_FAILED;

@@ -5,10 +5,12 @@
  */
 #include "proxy/captures/pipeline.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "proxy/must.h"
 
@@ -17,6 +19,7 @@
 #define BLOCKS_AGAIN 8u                 /* who has had to wait goes on when so many are left, and not for each */
 #define ALIGNMENT    8u
 #define NOBODY_WAITS UINT64_MAX
+#define WAIT_NS      100000000
 
 struct block_of_told {
 	size_t len;
@@ -30,8 +33,7 @@ struct pipeline {
 	uint64_t         in, out;       /* blocks given and heard so far */
 	uint64_t         awaited;       /* who gives sleeps until so many are left; or NOBODY_WAITS */
 	bool             ends, sleeps;  /* who hears sleeps */
-	void           (*pause)(void *to);
-	void            *to;
+	struct pipeline_calls calls;
 	struct block_of_told block[BLOCKS];     /* those from out to in are the thread's */
 };
 
@@ -85,7 +87,7 @@ hear(void *to)
 		idle = p->out + 1 == p->in;
 		if (idle || (p->out + 1) % BLOCKS == 0) {
 			pthread_mutex_unlock(&p->lock);
-			p->pause(p->to);
+			p->calls.pauses(p->calls.to);
 			pthread_mutex_lock(&p->lock);
 		}
 		p->out++;
@@ -105,7 +107,7 @@ one_processor(void)
 }
 
 struct pipeline *
-pipeline_open(void (*pause)(void *to), void *to)
+pipeline_open(const struct pipeline_calls *calls)
 {
 	struct pipeline *p;
 
@@ -113,9 +115,8 @@ pipeline_open(void (*pause)(void *to), void *to)
 		return NULL;
 	/* Blocks cost nothing before they are written. */
 	p = must(calloc(1, sizeof *p));
-	p->pause = pause;
+	p->calls = *calls;
 	p->awaited = NOBODY_WAITS;
-	p->to = to;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->given, NULL);
 	pthread_cond_init(&p->heard, NULL);
@@ -127,6 +128,20 @@ pipeline_open(void (*pause)(void *to), void *to)
 	return NULL;
 }
 
+static struct timespec
+soon(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_REALTIME, &time);
+	time.tv_nsec += WAIT_NS;
+	if (time.tv_nsec >= 1000000000) {
+		time.tv_nsec -= 1000000000;
+		time.tv_sec++;
+	}
+	return time;
+}
+
 /* While there are more blocks that the thread has not heard; then until there are so many less. */
 static void
 wait_while(struct pipeline *p, uint64_t more, uint64_t left)
@@ -134,8 +149,15 @@ wait_while(struct pipeline *p, uint64_t more, uint64_t left)
 	if (p->in - p->out <= more)
 		return;
 	p->awaited = left;
-	while (p->in - p->out > left)
-		pthread_cond_wait(&p->heard, &p->lock);
+	while (p->in - p->out > left) {
+		struct timespec until = soon();
+
+		if (pthread_cond_timedwait(&p->heard, &p->lock, &until) != ETIMEDOUT)
+			continue;
+		pthread_mutex_unlock(&p->lock);
+		p->calls.waits(p->calls.to);
+		pthread_mutex_lock(&p->lock);
+	}
 	p->awaited = NOBODY_WAITS;
 }
 

@@ -11,12 +11,17 @@
 
 struct pipeline;
 
+struct pipeline_calls {
+	void (*pauses)(void *to);       /* the thread, when it has heard all that it was given, and now and then */
+	void (*waits)(void *to);        /* who tells, ten times a second while the thread is too far behind */
+	void  *to;
+};
+
 /*
  * Starts the thread. From now until pipeline_close the conversations, their sessions and the
- * outputs are its own. pause is called there when it has told all that it was given, and now
- * and then between. NULL: there is one processor only, or no thread to be had.
+ * outputs are its own. Copies calls. NULL: there is one processor only, or no thread to be had.
  */
-struct pipeline *pipeline_open(void (*pause)(void *to), void *to);
+struct pipeline *pipeline_open(const struct pipeline_calls *calls);
 
 /* p NULL: at once. What is told is copied; waits while the thread is far behind. */
 void pipeline_tell(struct pipeline *p, const struct told *told);

@@ -9,6 +9,7 @@ SMTPSCOPE is the program, TEST_TRANSCRIPTS the reader of transcripts (build/test
 """
 
 import concurrent.futures
+import fcntl
 import gzip
 import json
 import lzma
@@ -21,7 +22,9 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
+import time
 import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -563,6 +566,47 @@ def test_a_pipe_is_told_as_it_comes_and_may_be_left():
             same(program.wait(), 0, f"exit code, {said}")
         same((events[-1]["event"], events[-1]["how"]), ("close", "capture-end"), "the end")
         assert "stopped behind" in said and "1 session" in said, said
+
+
+def many_sessions(count):
+    """One session so many times, each of another client port: where that stands in Ethernet, IPv4 and TCP."""
+    packets = session().packets
+    records = []
+    for port in range(10000, 10000 + count):
+        for time_us, _, octets in packets:
+            at = 36 if octets[34:36] == struct.pack(">H", 25) else 34
+            records.append(record(time_us, octets[:at] + struct.pack(">H", port) + octets[at + 2:], len(octets)))
+    return pcap_header() + b"".join(records)
+
+
+def is_stalled(program):
+    """Its pipe is full, and none of its threads runs."""
+    waiting = struct.unpack("i", fcntl.ioctl(program.stdout, termios.FIONREAD, bytes(4)))[0]
+    states = [(task / "stat").read_text().rpartition(")")[2].split()[0]
+              for task in pathlib.Path(f"/proc/{program.pid}/task").iterdir()]
+    return waiting > 60000 and all(state == "S" for state in states)
+
+
+def test_a_reader_that_has_stopped_can_be_left():
+    """Nobody reads the events any more: the second signal ends the program, whatever it waits for."""
+    if len(os.sched_getaffinity(0)) < 2:
+        return      # one thread reads the capture and waits for the reader: it does not look for signals
+    with tempfile.TemporaryDirectory(prefix="smtpscope-decode.") as directory:
+        path = pathlib.Path(directory) / "many.pcap"
+        path.write_bytes(many_sessions(4000))
+        with subprocess.Popen([SMTPSCOPE, "decode", "-q", "-f", "json", path], stdout=subprocess.PIPE) as program:
+            deadline = time.monotonic() + DEADLINE
+            while not is_stalled(program):
+                assert program.poll() is None and time.monotonic() < deadline, "it does not wait for its reader"
+                time.sleep(0.05)
+            while program.poll() is None:
+                assert time.monotonic() < deadline, "it goes on, whatever comes"
+                program.send_signal(signal.SIGTERM)
+                try:
+                    program.wait(0.3)
+                except subprocess.TimeoutExpired:
+                    pass
+            same(program.returncode, -signal.SIGTERM, "how it ended")
 
 
 # What the end of a capture leads to; everything else must be as in the whole.

@@ -18,7 +18,7 @@
 struct hearing {
 	struct buffer      lines;
 	struct capture_run run;
-	unsigned           pauses;
+	unsigned           pauses, waits;
 };
 
 struct speaker {
@@ -43,6 +43,13 @@ static void
 count_pause(void *to)
 {
 	((struct hearing *)to)->pauses++;
+}
+
+/* The thread may be slow: that is no failure here. */
+static void
+wait_no_longer(void *to)
+{
+	((struct hearing *)to)->waits++;
 }
 
 static void
@@ -101,7 +108,7 @@ hear_all(struct hearing *h, bool by_thread)
 	*h = (struct hearing){.run = {.config = &rulebook->config, .capture = "a.pcap"}};
 	h->run.turns.kept = true;
 	rulebook->config.events = (struct event_sink){.put = put, .to = h, .wants_content = true};
-	h->run.pipeline = by_thread ? pipeline_open(count_pause, h) : NULL;
+	h->run.pipeline = by_thread ? pipeline_open(&(struct pipeline_calls){count_pause, wait_no_longer, h}) : NULL;
 	for (unsigned i = 0; i < AT_ONCE; i++)
 		begin(h, &speakers[i], i);
 	for (unsigned begun = AT_ONCE; begun < SESSIONS;) {
@@ -150,7 +157,7 @@ END_TEST
 START_TEST(what_was_told_is_shown)
 {
 	struct hearing h = {.run = {.capture = "a.pcap"}};
-	struct pipeline *p = pipeline_open(count_pause, &h);
+	struct pipeline *p = pipeline_open(&(struct pipeline_calls){count_pause, wait_no_longer, &h});
 	struct conversation_ends ends = {.port = {1, 2}};
 
 	if (p == NULL)
