@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "proxy/sessions/events.h"
+#include "proxy/sessions/rewriting.h"
 #include "proxy/sessions/securing.h"
 #include "proxy/sessions/state.h"
 
@@ -85,9 +86,9 @@ ending_goes_on(struct session *s)
 	s->over = true;
 }
 
-/* A side has said FIN: it follows the octets before it, and both make an end. */
-void
-ending_of_side(struct session *s, enum smtp_side from, bool stuck)
+/* It follows the octets before it, and both make an end. */
+static void
+fin_follows(struct session *s, enum smtp_side from, bool stuck)
 {
 	struct direction *dir = &s->from[from];
 
@@ -109,6 +110,32 @@ ending_of_side(struct session *s, enum smtp_side from, bool stuck)
 		put_end(s, SMTP_SERVER, END_FIN);
 		s->over = true;
 	}
+}
+
+/* What of the client's has waited for the server's answers waits no more. */
+static void
+server_falls_silent(struct session *s)
+{
+	struct passage p;
+
+	memset(&p, 0, sizeof p);
+	injections_go_out(s);
+	rewriting_goes_on(s);
+	rewriting_cuts_off(s, &p);
+	ending_by_rule(s, &p);
+	s->plan->other = s->plan->other || client_may_go_on(s);
+}
+
+void
+ending_of_side(struct session *s, enum smtp_side from, bool stuck)
+{
+	bool waits = s->from[from].pending != NULL;
+
+	if (from == SMTP_SERVER && !waits && !s->over)
+		server_falls_silent(s);
+	if (from == SMTP_CLIENT && !waits && !s->over)
+		stuck = stuck || !rewriting_stream_ends(s) || injections_wait(s);
+	fin_follows(s, from, stuck);
 }
 
 void

@@ -306,7 +306,7 @@ next_unit(struct session *s, enum smtp_side from, struct passage *p, struct view
  * Whether the client's octets, or their end, may be waiting for the reply that has just been settled:
  * one that has gone has nobody left to hear where the server was left, too.
  */
-static bool
+bool
 client_may_go_on(struct session *s)
 {
 	enum smtp_place place = smtp_dialogue_place(&s->dialogue, SMTP_CLIENT, NULL);
@@ -412,33 +412,6 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 	return s->over ? octets.len : octets.len - rest.len;
 }
 
-/* What of the client's has waited for the server's answers waits no more. */
-static void
-server_falls_silent(struct session *s)
-{
-	struct passage p;
-
-	memset(&p, 0, sizeof p);
-	injections_go_out(s);
-	rewriting_goes_on(s);
-	rewriting_cuts_off(s, &p);
-	ending_by_rule(s, &p);
-	s->plan->other = client_may_go_on(s);
-}
-
-/* A side has said FIN, and what it said before has been fed; stuck: but for octets that wait. */
-static void
-stream_ends(struct session *s, enum smtp_side from, bool stuck)
-{
-	bool waits = s->from[from].pending != NULL;
-
-	if (from == SMTP_SERVER && !waits && !s->over)
-		server_falls_silent(s);
-	if (from == SMTP_CLIENT && !waits && !s->over)
-		stuck = stuck || !rewriting_stream_ends(s) || injections_wait(s);
-	ending_of_side(s, from, stuck);
-}
-
 void
 session_feed(struct session *s, enum smtp_side from, const char *octets, size_t len, uint64_t time_us,
     struct plan *plan)
@@ -468,7 +441,7 @@ session_feed(struct session *s, enum smtp_side from, const char *octets, size_t 
 	if (dir->fin && used == len && (from == SMTP_CLIENT || !s->config->dry_run))
 		wire_ends(s, from, from, false);
 	if (dir->eof && !plan->again && !dir->interrupted)
-		stream_ends(s, from, len - used > dir->ahead);
+		ending_of_side(s, from, len - used > dir->ahead);
 	call_ends(s);
 }
 

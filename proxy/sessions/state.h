@@ -184,7 +184,8 @@ void opening_goes_on(struct session *s, struct passage *p);
 
 /* ending.c */
 void ending_goes_on(struct session *s);                 /* of a session that is closing */
-void ending_of_side(struct session *s, enum smtp_side from, bool stuck);        /* which may have said FIN */
+/* Which has said FIN, and what it said before has been fed; stuck: but for octets that wait. */
+void ending_of_side(struct session *s, enum smtp_side from, bool stuck);
 void ending_by_rule(struct session *s, const struct passage *p);        /* `close`, `reset` */
 /* `truncate`: behind what has been put out comes FIN, and nothing more goes that way. */
 void direction_ends(struct session *s, enum smtp_side from);
@@ -202,6 +203,7 @@ void pending_done(struct session *s, struct direction *dir);
 void call_begins(struct session *s, uint64_t time_us, struct plan *plan);
 void call_ends(struct session *s);
 void unit_settles(struct session *s, enum smtp_side from, struct passage *p);
+bool client_may_go_on(struct session *s);
 
 /* outward.c: octets on their way out */
 void put_octets(struct session *s, enum smtp_side to, struct view octets);
