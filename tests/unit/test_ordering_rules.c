@@ -339,6 +339,21 @@ server_says(struct talk *t, unsigned code, unsigned number)
 	wire_octets_put(&t->wire.end[SMTP_SERVER].out, line, (size_t)len);
 }
 
+static bool
+server_reads_chunk(struct talk *t)
+{
+	struct wire_octets *in = &t->wire.end[SMTP_SERVER].in;
+	size_t len = in->len < t->chunk_left ? in->len : t->chunk_left;
+
+	wire_octets_use(in, len);
+	t->chunk_left -= len;
+	if (t->chunk_left > 0)
+		return false;
+	server_says(t, 250, t->chunk - 1);
+	t->chunk = 0;
+	return true;
+}
+
 static void
 server_gets(struct talk *t, const char *line, size_t len)
 {
@@ -355,6 +370,9 @@ server_gets(struct talk *t, const char *line, size_t len)
 	if (strncmp(thing->text, "BDAT ", 5) == 0) {
 		t->chunk_left = strtoul(thing->text + 5, NULL, 10);
 		t->chunk = number + 1;
+		/* Nothing more of it is under way: else the clock may go to where the session waits no longer. */
+		if (t->chunk_left == 0)
+			server_reads_chunk(t);
 		return;
 	}
 	if (strcmp(thing->text, "DATA") == 0) {
@@ -364,21 +382,6 @@ server_gets(struct talk *t, const char *line, size_t len)
 	server_says(t, strcmp(thing->text, "QUIT") == 0 ? 221 : code, number);
 	if (strcmp(thing->text, "QUIT") == 0)
 		t->wire.end[SMTP_SERVER].leaves = true;
-}
-
-static bool
-server_reads_chunk(struct talk *t)
-{
-	struct wire_octets *in = &t->wire.end[SMTP_SERVER].in;
-	size_t len = in->len < t->chunk_left ? in->len : t->chunk_left;
-
-	wire_octets_use(in, len);
-	t->chunk_left -= len;
-	if (t->chunk_left > 0)
-		return false;
-	server_says(t, 250, t->chunk - 1);
-	t->chunk = 0;
-	return true;
 }
 
 static void
