@@ -304,7 +304,7 @@ go_on(struct session *s, struct rewriting *r, struct view octets)
 static bool
 is_idle(const struct session *s, const struct rewriting *r)
 {
-	return s->content->judged && r->editor == NULL && r->limit == UINT64_MAX &&
+	return s->content->judged && r->editor == NULL && !r->refused && r->limit == UINT64_MAX &&
 	    !(s->dialogue.content.last && rules_need(s->config->rules, RULES_AT_CONTENT_END, 0) != RULES_NONE);
 }
 
@@ -372,6 +372,9 @@ rewriting_stream_ends(struct session *s)
 		return true;
 	if (rewriting_waits(s))
 		return false;
+	/* Between two chunks there is none that the start of a line could go in. */
+	if (!s->dialogue.in_content && r->line.len == 0)
+		return true;
 	if (r->editor != NULL)
 		go_on(s, r, editor_finish(r->editor, s->config->arena));
 	if (r->line.len > 0)
@@ -399,6 +402,15 @@ rewriting_forgets_command(struct session *s, struct transaction *t)
 	r->whole = false;
 }
 
+/* What the editor kept goes nowhere either. How far it had come is a matter of cuts: it is not asked about later chunks. */
+static void
+refuse(struct rewriting *r)
+{
+	r->refused = true;
+	editor_free(r->editor);
+	r->editor = NULL;
+}
+
 /*
  * What the client is told of its chunk is what the server said of the first part of it that it
  * would not have. Where the rest is on its way by then, the server has another word on that.
@@ -415,7 +427,7 @@ rewriting_chunk_answered(struct session *s, const struct smtp_reply *reply)
 		return;
 	s->unplain++;
 	note_forge(s, e->note, reply->wire, reply->code, ORIGIN_PROXY);
-	of_session(s)->refused = true;
+	refuse(of_session(s));
 	if (s->dialogue.in_content)
 		s->content_way = CONTENT_SWALLOWED;
 	s->from[SMTP_CLIENT].blocked = true;    /* its end may be next, of no octets */
