@@ -8,11 +8,11 @@
 #include "proxy/must.h"
 
 #define FLOWS_MAX       (1u << 18)              /* connections at once; then the longest silent one goes */
-#define FLOWS_EASY      16384u                  /* beyond so many, those that are over go first */
+#define FLOWS_EASY      4096u                   /* beyond so many, those that are over go first */
 #define SILENCE_US      (3600ull * 1000000)     /* RFC 5321 4.5.3.2 lets nobody wait longer */
 #define LISTED_US       1000000                 /* so exact is the order by last packets: every packet touches three else */
 #define INDEX_START     1024u
-#define ENDING          1024u                   /* connections that ended last: more than a pipeline is behind */
+#define ENDING          256u                    /* connections that ended last: more than a pipeline is behind */
 #define TCP_PROTOCOL    6
 #define NEAR            (16 << 20)              /* octets that a capture may lack between two files of it */
 

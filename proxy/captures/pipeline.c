@@ -15,8 +15,8 @@
 #include "proxy/must.h"
 
 #define BLOCK_OCTETS (64u << 10)        /* small enough to stay in a processor's cache on the way */
-#define BLOCKS       16u                /* on their way at most: memory has a ceiling */
-#define BLOCKS_AGAIN 8u                 /* who has had to wait goes on when so many are left, and not for each */
+#define BLOCKS       8u                 /* on their way at most: memory has a ceiling */
+#define BLOCKS_AGAIN 4u                 /* who has had to wait goes on when so many are left, and not for each */
 #define ALIGNMENT    8u
 #define NOBODY_WAITS UINT64_MAX
 #define WAIT_NS      100000000
