@@ -566,7 +566,7 @@ START_TEST(both_ends_get_what_they_must)
 	for (int i = 0; i < 2; i++) {
 		rules[i] = rules_make(i);
 		configs[i] = (struct session_config){.rules = rules[i], .rules_state = rules_state_new(rules[i], 7),
-		    .events = {put_event, NULL, false}, .source = "proxy", .max_line = 4096, .max_content = 1 << 20, .arena = &arena};
+		    .events = {.put = put_event}, .source = "proxy", .max_line = 4096, .max_content = 1 << 20, .arena = &arena};
 	}
 	if (seed != NULL)
 		run(configs, (unsigned)strtoul(seed, NULL, 10));

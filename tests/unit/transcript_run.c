@@ -505,7 +505,7 @@ run(const struct transcript *t, const struct ruleset *rules, const unsigned char
 	p->config = (struct session_config){
 	    .rules = rules,
 	    .rules_state = state,
-	    .events = {put, p, false},
+	    .events = {.put = put, .to = p},
 	    .source = "proxy",
 	    .show_secrets = t->show_secrets,
 	    .max_line = t->max_line,
