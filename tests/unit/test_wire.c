@@ -65,7 +65,7 @@ event(void *to, const struct event *e)
 static void
 begin(const char *rules, bool dry_run, bool show_secrets)
 {
-	struct session_config config = {.events = {event, NULL, false}, .wire = {hear, NULL}, .source = "test",
+	struct session_config config = {.events = {.put = event}, .wire = {hear, NULL}, .source = "test",
 	    .show_secrets = show_secrets, .dry_run = dry_run, .max_line = 64, .max_content = 1 << 20, .arena = &arena};
 	struct session_ends ends = {.client_text = VIEW("192.0.2.1:40123"), .server = VIEW("192.0.2.25:25"),
 	    .listener = VIEW("")};
