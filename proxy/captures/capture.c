@@ -15,7 +15,7 @@
 
 #define SNAPLEN     262144
 #define BUFFER      (16 * 1024 * 1024)
-#define FILE_BUFFER 131072u     /* octets; libpcap leaves it to the file system, which says 4,096 */
+#define FILE_BUFFER 32768u     /* octets; libpcap leaves it to the file system, which says 4,096 */
 #define READ_MS     20          /* how long the kernel may gather live packets */
 
 struct capture {

@@ -27,6 +27,8 @@ fanout_sink(struct fanout *fanout)
 {
 	struct event_sink sink = {.put = put, .to = fanout, .counts_only = true};
 
+	if (fanout->count == 1)
+		return fanout->sinks[0];
 	for (size_t i = 0; i < fanout->count; i++) {
 		sink.wants_content |= fanout->sinks[i].wants_content;
 		sink.counts_only &= fanout->sinks[i].counts_only;

@@ -16,7 +16,7 @@ struct fanout {
 /* At most FANOUT_SINKS: one more is an error of the program. */
 void fanout_add(struct fanout *fanout, struct event_sink sink);
 
-/* To be asked for when all have been added: it wants content if one of them does. */
+/* To be asked for when all have been added: it wants content if one of them does. One alone stands for itself. */
 struct event_sink fanout_sink(struct fanout *fanout);
 
 #endif

@@ -278,6 +278,8 @@ reporting_sink(struct reporting *reporting)
 {
 	struct event_sink sink = reporting->all;
 
+	if (reporting->timer_fd < 0)
+		return sink;
 	sink.put = put;
 	sink.to = reporting;
 	return sink;

@@ -179,17 +179,23 @@ client_kind(struct session *s, const struct smtp_unit *unit, struct view *secret
 	return WIRE_OPAQUE;
 }
 
-void
-wire_from_client(struct session *s, const struct smtp_unit *unit)
+static void
+tell_from_client(struct session *s, const struct smtp_unit *unit)
 {
 	struct wire_news news = {.type = WIRE_OCTETS, .leg = SMTP_CLIENT, .from = SMTP_CLIENT};
 	struct view secret;
 
-	if (!is_wanted(s) || unit->wire.len == 0)
-		return;
 	news.kind = client_kind(s, unit, &secret);
 	news.octets = cover(s, unit->wire, secret);
 	put(s, news);
+}
+
+/* Mostly nobody wants them: what is asked of every unit is no more than that. */
+void
+wire_from_client(struct session *s, const struct smtp_unit *unit)
+{
+	if (is_wanted(s) && unit->wire.len > 0)
+		tell_from_client(s, unit);
 }
 
 static enum wire_kind
@@ -233,16 +239,14 @@ lies_in(struct view part, struct view octets)
 	return part.at >= octets.at && part.at + part.len <= octets.at + octets.len;
 }
 
-void
-wire_to_server(struct session *s, struct view octets)
+static void
+tell_to_server(struct session *s, struct view octets)
 {
 	struct wire_news news = {.type = WIRE_OCTETS, .leg = SMTP_SERVER, .from = SMTP_CLIENT};
 	const struct smtp_unit *unit = s->wire_unit;
 	struct view secret = VIEW_NONE;
 	struct smtp_command command;
 
-	if (!has_leg(s, SMTP_SERVER) || octets.len == 0)
-		return;
 	if (unit != NULL && (unit->type == SMTP_UNIT_CONTENT || unit->type == SMTP_UNIT_CONTENT_END)) {
 		news.kind = WIRE_SMTP;
 	} else if (unit != NULL && lies_in(octets, unit->wire)) {
@@ -258,4 +262,11 @@ wire_to_server(struct session *s, struct view octets)
 	}
 	news.octets = cover(s, octets, secret);
 	put(s, news);
+}
+
+void
+wire_to_server(struct session *s, struct view octets)
+{
+	if (has_leg(s, SMTP_SERVER) && octets.len > 0)
+		tell_to_server(s, octets);
 }
