@@ -16,6 +16,7 @@ LDLIBS   += $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
 # What crosses from decoders/ to proxy/ ten times a line is inlined where GCC can: a tenth of what decoding costs.
 # The objects are whole without that too: tests, of which there are many, are linked in the usual way.
 LTO      ?= $(if $(SANITIZE),,$(if $(findstring Free Software,$(shell $(CC) --version 2>/dev/null)),-flto=auto -ffat-lto-objects))
+LTO      := $(LTO)
 CHECK_LIBS = $(shell pkg-config --libs check)
 
 SOURCES  := $(sort $(shell find decoders proxy -name '*.c'))

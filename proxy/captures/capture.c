@@ -15,7 +15,11 @@
 
 #define SNAPLEN     262144
 #define BUFFER      (16 * 1024 * 1024)
-#define FILE_BUFFER 32768u     /* octets; libpcap leaves it to the file system, which says 4,096 */
+/*
+ * Octets. libpcap leaves it to the file system, which says 4,096; what the kernel copies here is to be
+ * in a near cache still when libpcap copies it on.
+ */
+#define FILE_BUFFER 32768u
 #define READ_MS     20          /* how long the kernel may gather live packets */
 
 struct capture {

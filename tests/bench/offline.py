@@ -33,7 +33,7 @@ def seconds(command, output):
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     elapsed = time.monotonic() - began
-    if process.returncode != 0:
+    if process.returncode != 0 or elapsed > 600:
         raise RuntimeError(f"{command[0]} ended with {process.returncode}")
     return usage.ru_utime + usage.ru_stime, elapsed
 

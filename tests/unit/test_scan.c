@@ -43,14 +43,32 @@ assert_same(const struct smtp_scan *a, const struct smtp_scan *b)
 	ck_assert_int_eq(a->line_start, b->line_start);
 }
 
-/* Stretches of odd lengths, one behind the other; a dot that stops both is stepped over by both. */
+/* A stretch, which both go through the same; a dot that stops both is stepped over by both. */
+static void
+compare_stretch(struct smtp_scan *a, struct smtp_scan *b, const char *octets, size_t len, bool past_dots)
+{
+	size_t at = 0, scanned;
+
+	while (at < len) {
+		scanned = smtp_scan(a, octets + at, len - at, past_dots);
+		ck_assert_uint_eq(scanned, scan_plainly(b, octets + at, len - at, past_dots));
+		assert_same(a, b);
+		at += scanned;
+		if (at < len) {
+			a->line_start = b->line_start = false;
+			at++;
+		}
+	}
+}
+
+/* Stretches of odd lengths, one behind the other. */
 static void
 compare(uint32_t *chance, const char *from, size_t kinds, bool past_dots)
 {
 	struct smtp_scan a = {.line_start = true}, b = {.line_start = true};
 
 	for (int stretch = 0; stretch < 200; stretch++) {
-		size_t len, at = 0, scanned;
+		size_t len;
 		char *octets;
 
 		*chance = *chance * 1664525 + 1013904223;
@@ -60,16 +78,7 @@ compare(uint32_t *chance, const char *from, size_t kinds, bool past_dots)
 			*chance = *chance * 1664525 + 1013904223;
 			octets[i] = from[(*chance >> 16) % kinds];
 		}
-		while (at < len) {
-			scanned = smtp_scan(&a, octets + at, len - at, past_dots);
-			ck_assert_uint_eq(scanned, scan_plainly(&b, octets + at, len - at, past_dots));
-			assert_same(&a, &b);
-			at += scanned;
-			if (at < len) {
-				a.line_start = b.line_start = false;
-				at++;
-			}
-		}
+		compare_stretch(&a, &b, octets, len, past_dots);
 		free(octets);
 	}
 }
@@ -118,21 +127,11 @@ START_TEST(one_odd_octet_among_lines)
 	for (size_t place = 0; place < len; place++) {
 		for (size_t i = 0; i < sizeof odd; i++) {
 			struct smtp_scan a = {.line_start = true}, b = a;
-			size_t at = 0, scanned;
 
 			for (size_t k = 0; k < len; k++)
 				octets[k] = k % line == line - 2 ? '\r' : k % line == line - 1 ? '\n' : 'x';
 			octets[place] = odd[i];
-			while (at < len) {
-				scanned = smtp_scan(&a, octets + at, len - at, false);
-				ck_assert_uint_eq(scanned, scan_plainly(&b, octets + at, len - at, false));
-				assert_same(&a, &b);
-				at += scanned;
-				if (at < len) {
-					a.line_start = b.line_start = false;
-					at++;
-				}
-			}
+			compare_stretch(&a, &b, octets, len, false);
 		}
 	}
 	free(octets);
