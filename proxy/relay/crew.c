@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "proxy/relay/pair.h"
+#include "proxy/relay/round.h"
 #include "proxy/relay/upstream.h"
 
 /* What a mate is told. */
@@ -124,7 +125,7 @@ run(void *to)
 {
 	struct mate *mate = to;
 
-	if (event_base_dispatch(mate->worker.base) < 0)
+	if (round_go_on(&mate->worker) < 0)
 		fprintf(stderr, "smtpscope: a worker's event loop failed: %s\n", strerror(errno));
 	pairs_stop(&mate->worker, mate->reason != NULL ? mate->reason : "the worker ends");
 	if (mate->sink != NULL)

@@ -16,6 +16,8 @@
 
 #define LEG_DRAIN_US UINT64_C(5000000)  /* how long a leg is read and thrown away behind our FIN */
 
+#define LEG_AVID     ((size_t)16 << 10) /* octets; who sends so many at once sends more */
+
 #define LEG_READING (EV_READ | EV_PERSIST)      /* leg.watched, where it is watched for that alone */
 
 enum leg_state {
@@ -40,7 +42,7 @@ struct leg {
 	bool           fin_due : 1;       /* our FIN goes out behind the outlet */
 	bool           fin_sent : 1;
 	bool           draining : 1;      /* what comes in is thrown away */
-	bool           avid : 1;        /* the last read was a full one, and all of it went on: the next may be larger */
+	bool           avid : 1;        /* the last read gave LEG_AVID octets, and all went on: the next may be a large one */
 };
 
 void leg_init(struct leg *leg);

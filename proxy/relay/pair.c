@@ -11,17 +11,18 @@
 #include <stdlib.h>
 
 #include "proxy/relay/leg_tls.h"
+#include "proxy/relay/round.h"
 
 /* The socket said that it takes nothing any more. What the peer sent before that is still read. */
-static void
-is_broken(struct pair *pair, enum smtp_side side)
+void
+pair_is_broken(struct pair *pair, enum smtp_side side)
 {
 	pair->resumes[smtp_other_side(side)] += outlet_clear(&pair->leg[side].outlet);
 	pair->leg[side].lost = true;
 }
 
 static void
-put(struct pair *pair, enum smtp_side to, const struct plan *plan, uint64_t now_us)
+put_now(struct pair *pair, enum smtp_side to, const struct plan *plan, uint64_t now_us)
 {
 	struct leg *leg = &pair->leg[to];
 
@@ -30,7 +31,7 @@ put(struct pair *pair, enum smtp_side to, const struct plan *plan, uint64_t now_
 	    (leg->state == LEG_OPEN && !leg->lost && !leg->fin_sent)) {
 		if (outlet_put(&leg->outlet, leg->fd, to, plan->segment, plan->segments, now_us,
 		    &pair->resumes[smtp_other_side(to)]) != 0)
-			is_broken(pair, to);
+			pair_is_broken(pair, to);
 		return;
 	}
 	/* Nobody is there; who waits for its turn need not wait for it. */
@@ -40,6 +41,15 @@ put(struct pair *pair, enum smtp_side to, const struct plan *plan, uint64_t now_
 	}
 }
 
+static void
+put(struct pair *pair, enum smtp_side to, const struct plan *plan, uint64_t now_us)
+{
+	if (round_send(pair, to, plan))
+		return;
+	round_send_now(pair);
+	put_now(pair, to, plan, now_us);
+}
+
 void
 pair_flush(struct pair *pair, enum smtp_side side, uint64_t now_us)
 {
@@ -47,7 +57,7 @@ pair_flush(struct pair *pair, enum smtp_side side, uint64_t now_us)
 
 	if (leg->state == LEG_OPEN && !leg->lost && outlet_flush(&leg->outlet, leg->fd, now_us,
 	    &pair->resumes[smtp_other_side(side)]) != 0)
-		is_broken(pair, side);
+		pair_is_broken(pair, side);
 }
 
 static void
@@ -150,23 +160,20 @@ pair_read_ended(struct pair *pair, enum smtp_side side, enum close_how how, stru
 		leg_keep(leg, leg->kept + plan.used, leg->kept_len - plan.used);
 }
 
-/* One read of a leg into the scratch buffer, behind what was kept of it. */
+/* What one read of a leg came to: octets, behind which there is room for what was kept, in front; or an end. */
 static void
-read_leg(struct pair *pair, enum smtp_side side, uint64_t now_us)
+take_read(struct pair *pair, enum smtp_side side, enum leg_read got, char *octets, size_t len, uint64_t now_us)
 {
 	struct leg *leg = &pair->leg[side];
-	size_t kept = leg->draining ? 0 : leg->kept_len, len;
-	size_t size = leg->avid ? WORKER_READ_MOST : WORKER_READ;
-	char *scratch = worker_scratch(pair->worker, kept, size);
+	size_t kept = leg->kept_len;
 
-	switch (leg_read(leg, scratch, size, &len)) {
+	switch (got) {
 	case LEG_READ_SOME:
 		if (leg->draining || pair->over)
 			break;
 		if (kept > 0)
-			memcpy(scratch - kept, leg->kept, kept);
-		offer(pair, side, scratch - kept, kept + len, now_us);
-		leg->avid = len >= WORKER_READ && leg->kept_len == 0;
+			memcpy(octets - kept, leg->kept, kept);
+		offer(pair, side, octets - kept, kept + len, now_us);
 		break;
 	case LEG_READ_NOTHING:
 		break;
@@ -189,6 +196,20 @@ read_leg(struct pair *pair, enum smtp_side side, uint64_t now_us)
 		    now_us);
 		break;
 	}
+}
+
+/* One read of a leg into the scratch buffer, behind what was kept of it. */
+static void
+read_leg(struct pair *pair, enum smtp_side side, uint64_t now_us)
+{
+	struct leg *leg = &pair->leg[side];
+	size_t kept = leg->draining ? 0 : leg->kept_len, len;
+	size_t size = leg->avid ? WORKER_READ_MOST : WORKER_READ;
+	char *scratch = worker_scratch(pair->worker, kept, size);
+	enum leg_read got = leg_read(leg, scratch, size, &len);
+
+	take_read(pair, side, got, scratch, len, now_us);
+	leg->avid = got == LEG_READ_SOME && len >= LEG_AVID && leg->kept_len == 0;
 }
 
 static bool
@@ -241,7 +262,7 @@ leg_is_ready(struct pair *pair, enum smtp_side side, short what)
 		/* Nothing was asked for. By edges, the kernel says so once although nothing is wrong. */
 		if (!leg_has_vanished(leg))
 			return;
-		is_broken(pair, side);
+		pair_is_broken(pair, side);
 	} else {
 		pair->active_us = now_us;
 		if (leg_is_securing(leg))
@@ -254,76 +275,60 @@ leg_is_ready(struct pair *pair, enum smtp_side side, short what)
 	pair_settle(pair, now_us);
 }
 
+bool
+pair_reads_plainly(const struct pair *pair, enum smtp_side side)
+{
+	const struct leg *leg = &pair->leg[side];
+
+	return leg->watched == LEG_READING && leg->tls == NULL && leg->kept_len == 0 && !leg->avid && !leg->draining &&
+	    !pair->over;
+}
+
+void
+pair_read(struct pair *pair, enum smtp_side side)
+{
+	if ((pair->leg[side].watched & EV_READ) != 0)
+		leg_is_ready(pair, side, EV_READ);
+}
+
+void
+pair_take(struct pair *pair, enum smtp_side side, enum leg_read got, char *octets, size_t len)
+{
+	uint64_t now_us = worker_now(pair->worker);
+
+	pair->active_us = now_us;
+	take_read(pair, side, got, octets, len, now_us);
+	pair->leg[side].avid = len >= LEG_AVID;
+	pair_settle(pair, now_us);
+}
+
+void
+pair_put_rest(struct pair *pair, enum smtp_side to, struct view octets, uint64_t now_us)
+{
+	put_now(pair, to, &(struct plan){.segment = {{.octets = octets, .to = to}}, .segments = 1}, now_us);
+}
+
+/* What is no more than a read waits for the others of this round of the loop. TLS is stepped through at once. */
+static void
+wakes(struct pair *pair, enum smtp_side side, short what)
+{
+	if (what != EV_READ || pair->leg[side].watched != LEG_READING || pair->leg[SMTP_CLIENT].tls != NULL ||
+	    pair->leg[SMTP_SERVER].tls != NULL || !round_read(pair, side))
+		leg_is_ready(pair, side, what);
+}
+
 static void
 client_is_ready(evutil_socket_t fd, short what, void *to)
 {
 	(void)fd;
-	leg_is_ready(to, SMTP_CLIENT, what);
+	wakes(to, SMTP_CLIENT, what);
 }
 
-static void
-server_is_ready(evutil_socket_t fd, short what, void *to)
+void
+pair_server_is_ready(evutil_socket_t fd, short what, void *to)
 {
 	(void)fd;
-	leg_is_ready(to, SMTP_SERVER, what);
-}
-
-static void
-attempt_is_over(void *to, struct view server, const char *outcome, struct view reason, uint64_t duration_us)
-{
-	struct pair *pair = to;
-
-	if (pair->session != NULL)
-		session_upstream(pair->session, server, outcome, reason, duration_us, worker_now(pair->worker));
-}
-
-/* The ends of the server's leg; those of a socket pair have no address. */
-static void
-tell_server_ends(struct pair *pair, int fd, uint64_t now_us)
-{
-	union url_address own, server;
-	socklen_t own_len = sizeof own, server_len = sizeof server;
-	bool known = getsockname(fd, &own.any, &own_len) == 0 && getpeername(fd, &server.any, &server_len) == 0 &&
-	    own.any.sa_family != AF_UNIX;
-
-	session_server_ends(pair->session, known ? &own.any : NULL, known ? &server.any : NULL, now_us);
-}
-
-static void
-server_is_connected(void *to, const struct url *url, int fd, bool was_reset)
-{
-	struct pair *pair = to;
-	uint64_t now_us = worker_now(pair->worker);
-
-	pair->dial = NULL;
-	if (pair->session != NULL && pair->rulebook->config.wire.put != NULL)
-		tell_server_ends(pair, fd, now_us);
-	pair->server_url = (uint16_t)(url - upstreams_first(pair->worker->upstreams));
-	leg_open(&pair->leg[SMTP_SERVER], pair->worker->base, fd, server_is_ready, pair);
-	if (was_reset)
-		is_broken(pair, SMTP_SERVER);
-	pair_flush(pair, SMTP_SERVER, now_us);
-	pair_settle(pair, now_us);
-}
-
-static void
-server_is_unreachable(void *to, struct view reason)
-{
-	struct pair *pair = to;
-
-	pair->dial = NULL;
-	pair->why = strndup(reason.at, reason.len);
-	pair->unreachable_due = true;
-	pair_settle(pair, worker_now(pair->worker));
-}
-
-static void
-start_dial(struct pair *pair)
-{
-	struct dialler dialler = {attempt_is_over, server_is_connected, server_is_unreachable, pair};
-
-	pair->dial_due = false;
-	pair->dial = dial_start(pair->worker->upstreams, &dialler);
+	wakes(to, SMTP_SERVER, what);
 }
 
 /* Octets of a leg that TLS has, although its socket may be silent. */
@@ -376,7 +381,7 @@ do_due(struct pair *pair, uint64_t now_us)
 		}
 	}
 	if (pair->dial_due) {
-		start_dial(pair);
+		pair_dial(pair);
 		return true;
 	}
 	if (pair->unreachable_due) {
@@ -431,6 +436,7 @@ pair_settle(struct pair *pair, uint64_t now_us)
 	if (pair->settling || flows(pair))
 		return;
 	pair->settling = true;
+	round_send_now(pair);
 	do {
 		do {
 			while (!pair->over && do_due(pair, now_us))

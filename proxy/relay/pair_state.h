@@ -38,6 +38,9 @@ struct pair {
 	bool              unreachable_due : 1;
 	bool              over : 1;     /* the session wants nothing any more */
 	bool              settling : 1;
+	bool              to_read : 1;  /* it has places in this round of the loop (round.h) ... */
+	bool              to_take : 1;  /* ... one of them to be read together with others; */
+	bool              to_send : 1;  /* and octets that go out at its end */
 	uint16_t          server_url;   /* what was connected to: index in the upstreams */
 	char             *why;          /* unreachable_due: the reason; owned */
 };
@@ -62,8 +65,28 @@ void pair_read_ended(struct pair *pair, enum smtp_side side, enum close_how how,
 /* Goes on with what the outlet to that side has left. */
 void pair_flush(struct pair *pair, enum smtp_side side, uint64_t now_us);
 
+/* The loop says that the server's leg is ready; to is the pair. */
+void pair_server_is_ready(evutil_socket_t fd, short what, void *to);
+
+/* The socket said that it takes nothing any more. What the peer sent before that is still read. */
+void pair_is_broken(struct pair *pair, enum smtp_side side);
+
+/* Whether reading that leg is all that there is to do about it, and may be done by whom it pleases. */
+bool pair_reads_plainly(const struct pair *pair, enum smtp_side side);
+/* Reads that leg if it is still to be read, and settles. May free pair. */
+void pair_read(struct pair *pair, enum smtp_side side);
+/* What a read of that leg came to; settles. May free pair. */
+void pair_take(struct pair *pair, enum smtp_side side, enum leg_read got, char *octets, size_t len);
+/* Octets towards a leg that were put out before, and that its socket has not taken. */
+void pair_put_rest(struct pair *pair, enum smtp_side to, struct view octets, uint64_t now_us);
+
 /* Carries out a plan; side: whose octets or end it is about. Its used octets are the caller's to let go of. */
 void pair_carry_out(struct pair *pair, enum smtp_side side, const struct plan *plan, uint64_t now_us);
+
+/* pair_dial.c */
+
+/* Begins to connect to the server. */
+void pair_dial(struct pair *pair);
 
 /* pair_tls.c */
 

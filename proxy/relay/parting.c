@@ -8,11 +8,14 @@
 
 #include <stdlib.h>
 
+#include "proxy/relay/round.h"
+
 void
 pair_lose(struct pair *pair, enum smtp_side side, bool reset)
 {
 	struct leg *leg = &pair->leg[side];
 
+	round_send_now(pair);
 	if (side == SMTP_SERVER && pair->dial != NULL) {
 		dial_cancel(pair->dial);
 		pair->dial = NULL;
@@ -100,6 +103,7 @@ pair_free(struct pair *pair)
 	struct worker *worker = pair->worker;
 
 	assert(pair->session == NULL);
+	round_forget(pair);
 	leg_clear(&pair->leg[SMTP_CLIENT]);
 	leg_clear(&pair->leg[SMTP_SERVER]);
 	pair_timer_free(pair);

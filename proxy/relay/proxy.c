@@ -16,6 +16,7 @@
 #include "proxy/relay/listener.h"
 #include "proxy/relay/make_ca.h"
 #include "proxy/relay/pair.h"
+#include "proxy/relay/round.h"
 #include "proxy/relay/running.h"
 #include "proxy/relay/tls_setup.h"
 #include "proxy/outputs/reporting.h"
@@ -351,7 +352,7 @@ go_round(struct proxy *p)
 		fprintf(stderr, "smtpscope: --workers: no thread can be had: %s\n", strerror(errno));
 		return EXIT_FAILED;
 	}
-	if (event_base_dispatch(p->worker.base) >= 0)
+	if (round_go_on(&p->worker) >= 0)
 		return EXIT_DONE;
 	fprintf(stderr, "smtpscope: the event loop failed: %s\n", strerror(errno));
 	return EXIT_FAILED;

@@ -3,6 +3,7 @@
 #include "proxy/relay/worker.h"
 
 #include "proxy/relay/pair.h"
+#include "proxy/relay/round.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -25,6 +26,7 @@ worker_init(struct worker *worker)
 	worker->base = event_base_new();
 	if (worker->base == NULL)
 		return false;
+	worker->round = round_new();
 	arena_init(&worker->arena);
 	worker->clock_us = clock_read(CLOCK_REALTIME) - clock_read(CLOCK_MONOTONIC);
 	worker->tally = &worker->own_tally;
@@ -50,6 +52,7 @@ worker_clear(struct worker *worker)
 	if (worker->rulebook != NULL)
 		rulebook_release(worker->rulebook);
 	free(worker->scratch);
+	round_free(worker->round);
 	arena_clear(&worker->arena);
 	alarms_clear(&worker->alarms);
 	if (worker->base != NULL)

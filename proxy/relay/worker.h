@@ -15,6 +15,7 @@
 #include "proxy/sessions/rulebook.h"
 
 struct pair;
+struct round;
 struct listeners;
 struct upstreams;
 
@@ -44,6 +45,7 @@ struct worker {
 	struct alarms      alarms;      /* of its sessions */
 	char              *scratch;     /* octets being read, with those kept in front of them; owned */
 	size_t             scratch_size;
+	struct round      *round;       /* owned */
 	struct arena       arena;       /* of the sessions: session_config.arena points to it */
 	uint64_t           clock_us;    /* what the monotonic clock lacks to be the time of day */
 	struct rulebook   *rulebook;    /* for sessions that begin now */

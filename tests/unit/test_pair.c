@@ -7,15 +7,21 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "proxy/relay/listener.h"
 #include "proxy/relay/pair.h"
+#include "proxy/relay/round.h"
 #include "proxy/relay/upstream.h"
 
 /* ---- a session that passes octets on ---- */
@@ -346,7 +352,7 @@ tick_is_due(evutil_socket_t fd, short what, void *to)
 static void
 turn(void)
 {
-	event_base_loop(worker.base, EVLOOP_ONCE);
+	round_go(&worker);
 }
 
 #define UNTIL(condition) while (!(condition)) turn()
@@ -515,6 +521,7 @@ random_next(uint64_t *state)
 struct stream {
 	int      from, to;
 	uint64_t size, sent, got, seed, wrong;
+	size_t   most;          /* octets sent at once; 0: many */
 	bool     fin, ended;
 };
 
@@ -527,12 +534,14 @@ octet_at(uint64_t seed, uint64_t at)
 }
 
 static void
-stream_step(struct stream *s)
+stream_step(struct stream *s, bool reads)
 {
 	static char block[70000];
 	size_t len = random_next(&s->seed) % 3 == 0 ? random_next(&s->seed) % sizeof block : random_next(&s->seed) % 50;
 	ssize_t n;
 
+	if (s->most != 0 && len > s->most)
+		len = s->most;
 	if (len > s->size - s->sent)
 		len = s->size - s->sent;
 	for (size_t i = 0; i < len; i++)
@@ -543,7 +552,7 @@ stream_step(struct stream *s)
 		shutdown(s->from, SHUT_WR);
 		s->fin = true;
 	}
-	n = read(s->to, block, sizeof block);
+	n = reads ? read(s->to, block, sizeof block) : -1;
 	for (ssize_t i = 0; i < n; i++)
 		s->wrong += block[i] != octet_at(s->size, s->got + (uint64_t)i);
 	s->got += n > 0 ? (uint64_t)n : 0;
@@ -562,8 +571,8 @@ START_TEST(octets_and_half_closes_pass_both_ways)
 	up.from = down.to = client;
 	up.to = down.from = server;
 	while (!up.ended || !down.ended) {
-		stream_step(&up);
-		stream_step(&down);
+		stream_step(&up, true);
+		stream_step(&down, true);
 		turn();
 	}
 	ck_assert_uint_eq(up.got, up.size);
@@ -572,6 +581,156 @@ START_TEST(octets_and_half_closes_pass_both_ways)
 	UNTIL(worker.pair_count == 0);
 	close(client);
 	close(server);
+}
+END_TEST
+
+/* ---- many legs in one round of the loop ---- */
+
+#define MANY 40         /* more than are read by one call */
+
+/* The kernel forbids io_uring to this process, as in a container. */
+static void
+forbid_rings(void)
+{
+	struct sock_filter code[] = {
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+	struct sock_fprog program = {sizeof code / sizeof *code, code};
+
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+	ck_assert_int_eq(syscall(SYS_io_uring_setup, 1, NULL), -1);
+	ck_assert_int_eq(errno, EPERM);
+}
+
+static void
+start_many(int clients[MANY], int servers[MANY])
+{
+	start();
+	for (int i = 0; i < MANY; i++) {
+		clients[i] = client_connect();
+		servers[i] = server_accept();
+	}
+}
+
+/* Some of the ends read late and have little room, so that their sockets take a part, or nothing, of what is small. */
+START_TEST(many_streams_pass_at_once)
+{
+	static struct stream streams[2 * MANY];
+	int clients[MANY], servers[MANY], room = 40000;
+	bool all = false;
+
+	if (_i == 1)
+		forbid_rings();
+	start_many(clients, servers);
+	for (int i = 0; i < 2 * MANY; i++) {
+		int pair = i / 2;
+
+		streams[i] = (struct stream){.seed = 77 + (uint64_t)i, .most = i % 3 == 0 ? 0 : 5000,
+		    .size = (i % 5 == 0 ? 900000 : 60000) + 1000 * (uint64_t)i,
+		    .from = i % 2 == 0 ? clients[pair] : servers[pair],
+		    .to = i % 2 == 0 ? servers[pair] : clients[pair]};
+		if (i % 5 == 0)
+			setsockopt(streams[i].to, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+	}
+	for (unsigned step = 0; !all; step++) {
+		all = true;
+		for (int i = 0; i < 2 * MANY; i++) {
+			if (!streams[i].ended)
+				stream_step(&streams[i], i % 5 != 0 || step > 300);
+			all &= streams[i].ended;
+		}
+		turn();
+	}
+	for (int i = 0; i < 2 * MANY; i++) {
+		ck_assert_uint_eq(streams[i].got, streams[i].size);
+		ck_assert_uint_eq(streams[i].wrong, 0);
+	}
+	UNTIL(worker.pair_count == 0);
+	for (int i = 0; i < MANY; i++) {
+		close(clients[i]);
+		close(servers[i]);
+	}
+}
+END_TEST
+
+/* Passes on in three parts, the middle one a little later, and says the end behind them. */
+static void
+in_parts_and_the_end(struct session *s, enum smtp_side from, const char *octets, size_t len, struct plan *plan)
+{
+	struct view all = {octets, len};
+
+	s->fed[from] += len;
+	plan->used = len;
+	if (len == 0) {
+		plan_put(plan, smtp_other_side(from), VIEW("later, "), 1000, false);
+		plan_put(plan, smtp_other_side(from), VIEW("the end\r\n"), 0, false);
+		plan->end[smtp_other_side(from)] = END_FIN;
+		return;
+	}
+	plan_put(plan, smtp_other_side(from), view_first(all, 5), 0, false);
+	plan_put(plan, smtp_other_side(from), VIEW("now, "), 0, false);
+	plan->again = true;
+}
+
+START_TEST(what_is_put_out_in_one_round_stays_in_order)
+{
+	int clients[MANY], servers[MANY];
+	char text[100];
+
+	if (_i == 1)
+		forbid_rings();
+	start_many(clients, servers);
+	fake.feed = in_parts_and_the_end;
+	for (int i = 0; i < MANY; i++)
+		ck_assert_int_eq(write(clients[i], "NOOP x\r\n", 8), 8);
+	for (int i = 0; i < MANY; i++) {
+		ck_assert_int_eq(read_to_end(servers[i], text, sizeof text), 0);
+		ck_assert_str_eq(text, "NOOP now, later, the end\r\n");
+		close(servers[i]);
+		close(clients[i]);
+	}
+	UNTIL(worker.pair_count == 0);
+}
+END_TEST
+
+/* In the round in which all say a line, every third server has gone, and every seventh client goes. */
+START_TEST(who_leaves_among_many_takes_nobody_along)
+{
+	int clients[MANY], servers[MANY];
+	char line[20], text[100];
+
+	if (_i == 1)
+		forbid_rings();
+	start_many(clients, servers);
+	for (int i = 0; i < MANY; i++) {
+		snprintf(line, sizeof line, "NOOP %02d\r\n", i);
+		ck_assert_int_eq(write(clients[i], line, 9), 9);
+		if (i % 3 == 0)
+			send_reset(servers[i]);
+		else if (i % 7 == 0)
+			send_reset(clients[i]);
+	}
+	for (int i = 0; i < MANY; i++) {
+		snprintf(line, sizeof line, "NOOP %02d\r\n", i);
+		if (i % 3 == 0) {
+			ck_assert_int_eq(read_to_end(clients[i], text, sizeof text), ECONNRESET);
+			ck_assert_str_eq(text, "");
+			close(clients[i]);
+		} else if (i % 7 == 0) {
+			ck_assert_int_eq(read_to_end(servers[i], text, sizeof text), ECONNRESET);
+			ck_assert_str_eq(text, line);
+			close(servers[i]);
+		} else {
+			expect_text(servers[i], line);
+			close(clients[i]);
+			ck_assert_int_eq(read_to_end(servers[i], text, sizeof text), 0);
+			close(servers[i]);
+		}
+	}
+	UNTIL(worker.pair_count == 0);
 }
 END_TEST
 
@@ -1432,6 +1591,9 @@ main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_set_timeout(tcase, 30);
 	tcase_add_loop_test(tcase, octets_and_half_closes_pass_both_ways, 0, 4);
+	tcase_add_loop_test(tcase, many_streams_pass_at_once, 0, 2);
+	tcase_add_loop_test(tcase, what_is_put_out_in_one_round_stays_in_order, 0, 2);
+	tcase_add_loop_test(tcase, who_leaves_among_many_takes_nobody_along, 0, 2);
 	tcase_add_test(tcase, a_half_close_leaves_the_other_half_open);
 	tcase_add_loop_test(tcase, a_reset_follows_the_octets_before_it, 0, 2);
 	tcase_add_test(tcase, a_reset_takes_no_octets_back);
