@@ -10,6 +10,7 @@ struct draft {
 	struct writer_source *source;   /* the writer knows it until it has stopped; owned by it then */
 	struct block         *block;
 	struct text          *text;     /* NULL: JSON */
+	struct rfc3339_kept   second;   /* of JSON's last event */
 	bool                  wants_content;
 };
 
@@ -36,7 +37,7 @@ put(void *to, const struct event *event)
 	size_t before = block->text.len;
 
 	if (draft->text == NULL)
-		json_event(&block->text, event);
+		json_event(&block->text, event, &draft->second);
 	else
 		text_event(draft->text, &block->text, event);
 	if (block->text.len == before)

@@ -11,28 +11,22 @@
 /* A keyword or parameter that is repeated is looked for this far ahead: a peer can send thousands. */
 #define LOOK_AHEAD 64
 
-static const char *const type_names[] = {
-	[EVENT_OPEN] = "open", [EVENT_UPSTREAM] = "upstream", [EVENT_COMMAND] = "command",
-	[EVENT_REPLY] = "reply", [EVENT_EHLO] = "ehlo", [EVENT_AUTH] = "auth", [EVENT_TLS] = "tls",
-	[EVENT_CONTENT] = "content", [EVENT_MESSAGE] = "message", [EVENT_FINDING] = "finding",
-	[EVENT_RULE] = "rule", [EVENT_LOG] = "log", [EVENT_UNDECODED] = "undecoded", [EVENT_CLOSE] = "close",
-	[EVENT_RULE_SUMMARY] = "rule-summary"
+/* Names of ours: nothing in them needs an escape, and their lengths are known. */
+static const struct view side_names[] = {
+	[EVENT_CLIENT] = {"client", 6}, [EVENT_SERVER] = {"server", 6}, [EVENT_PROXY] = {"proxy", 5},
+	[EVENT_NETWORK] = {"network", 7}
 };
 
-static const char *const side_names[] = {
-	[EVENT_CLIENT] = "client", [EVENT_SERVER] = "server", [EVENT_PROXY] = "proxy",
-	[EVENT_NETWORK] = "network"
-};
-
-static const char *
-origin_name(enum event_origin origin, const char *peer)
+static struct view
+origin_name(enum event_origin origin, struct view peer)
 {
-	return origin == ORIGIN_RULE ? "rule" : origin == ORIGIN_PROXY ? "proxy" : peer;
+	return origin == ORIGIN_RULE ? VIEW("rule") : origin == ORIGIN_PROXY ? VIEW("proxy") : peer;
 }
 
 static void
 open_event(struct buffer *out, const struct event *event)
 {
+	json_type(out, "open");
 	json_octets(out, "client", event->as.open.client);
 	json_octets(out, "server", event->as.open.server);
 	json_word(out, "source", event->as.open.source);
@@ -44,6 +38,7 @@ open_event(struct buffer *out, const struct event *event)
 static void
 upstream_event(struct buffer *out, const struct event *event)
 {
+	json_type(out, "upstream");
 	json_octets(out, "server", event->as.upstream.server);
 	json_word(out, "outcome", event->as.upstream.outcome);
 	json_ms(out, "duration_ms", (int64_t)event->as.upstream.duration_us);
@@ -69,7 +64,7 @@ params_object(struct buffer *out, struct view rest)
 	struct smtp_param param;
 
 	json_open(out, "params", '{');
-	while (smtp_param_next(&rest, &param)) {
+	while (rest.len > 0 && smtp_param_next(&rest, &param)) {
 		if (named_again(rest, param.name))
 			continue;
 		json_member(out, param.name, param.value);
@@ -111,7 +106,7 @@ decoded_object(struct buffer *out, const struct smtp_command *command)
 		json_bool(out, "last", command->chunk_last);
 		json_close(out, '}');
 	}
-	if (command->verb != SMTP_MAIL)
+	if (command->verb != SMTP_MAIL || rest.len == 0)
 		return;
 	while (smtp_param_next(&rest, &param)) {
 		if (view_equal_nocase(param.name, VIEW("SIZE")))
@@ -131,6 +126,7 @@ command_event(struct buffer *out, const struct event *event)
 	size_t octets = event->as.command.line_octets;
 	bool path = command->verb == SMTP_MAIL || command->verb == SMTP_RCPT;
 
+	json_type(out, "command");
 	json_octets(out, "verb", event->as.command.name_upper);
 	if (octets > 0 && command->argument.len == 0)
 		json_count(out, "verb_octets", octets - (command->line.len - command->name.len));
@@ -143,7 +139,7 @@ command_event(struct buffer *out, const struct event *event)
 	json_bool(out, "forwarded", event->as.command.forwarded);
 	if (event->as.command.forwarded_line.at != NULL)
 		json_octets(out, "forwarded_line", event->as.command.forwarded_line);
-	json_word(out, "origin", origin_name(event->as.command.origin, "client"));
+	json_octets(out, "origin", origin_name(event->as.command.origin, VIEW("client")));
 	json_bool(out, "pipelined", event->as.command.pipelined);
 }
 
@@ -173,6 +169,7 @@ reply_members(struct buffer *out, const struct smtp_reply *reply)
 static void
 reply_event(struct buffer *out, const struct event *event)
 {
+	json_type(out, "reply");
 	reply_members(out, &event->as.reply.reply);
 	if (event->as.reply.wire_octets > 0)
 		json_count(out, "text_octets", event->as.reply.wire_octets);
@@ -181,7 +178,7 @@ reply_event(struct buffer *out, const struct event *event)
 		json_null(out, "latency_ms");
 	else
 		json_ms(out, "latency_ms", event->as.reply.latency_us);
-	json_word(out, "origin", origin_name(event->as.reply.origin, "server"));
+	json_octets(out, "origin", origin_name(event->as.reply.origin, VIEW("server")));
 	if (event->as.reply.changed) {
 		json_open(out, "original", '{');
 		reply_members(out, &event->as.reply.original);
@@ -239,6 +236,7 @@ keywords_object(struct buffer *out, const char *name, const struct smtp_reply *r
 static void
 ehlo_event(struct buffer *out, const struct event *event)
 {
+	json_type(out, "ehlo");
 	keywords_object(out, "keywords", &event->as.ehlo.offered);
 	json_octets(out, "name", event->as.ehlo.name);
 	json_bool(out, "tls", event->as.ehlo.tls);
@@ -249,6 +247,7 @@ ehlo_event(struct buffer *out, const struct event *event)
 static void
 auth_event(struct buffer *out, const struct event *event)
 {
+	json_type(out, "auth");
 	json_octets(out, "mechanism", event->as.auth.mechanism);
 	json_octets(out, "user", event->as.auth.user);
 	json_word(out, "outcome", event->as.auth.outcome);
@@ -261,7 +260,8 @@ auth_event(struct buffer *out, const struct event *event)
 static void
 tls_event(struct buffer *out, const struct event *event)
 {
-	json_word(out, "side", side_names[event->as.tls.side]);
+	json_type(out, "tls");
+	json_octets(out, "side", side_names[event->as.tls.side]);
 	json_word(out, "outcome", event->as.tls.outcome);
 	json_octets(out, "version", event->as.tls.version);
 	json_octets(out, "cipher", event->as.tls.cipher);
@@ -299,6 +299,7 @@ recipient_object(struct buffer *out, const struct event_recipient *recipient)
 static void
 message_event(struct buffer *out, const struct event *event)
 {
+	json_type(out, "message");
 	json_octets(out, "reverse_path", event->as.message.reverse_path);
 	json_open(out, "recipients", '[');
 	for (size_t i = 0; i < event->as.message.recipient_count; i++)
@@ -330,9 +331,10 @@ finding_event(struct buffer *out, const struct event *event)
 	const struct finding_entry *entry = finding_entry(event->as.finding.finding);
 	struct view detail = event->as.finding.detail;
 
+	json_type(out, "finding");
 	json_word(out, "id", entry->id);
 	json_word(out, "severity", finding_severity_name(entry->severity));
-	json_word(out, "side", side_names[event->as.finding.side]);
+	json_octets(out, "side", side_names[event->as.finding.side]);
 	json_octets(out, "detail", detail.at == NULL ? view_of(entry->line) : detail);
 	json_octets(out, "excerpt", event->as.finding.excerpt);
 	json_word(out, "reference", entry->reference);
@@ -343,6 +345,7 @@ finding_event(struct buffer *out, const struct event *event)
 static void
 rule_event(struct buffer *out, const struct event *event)
 {
+	json_type(out, "rule");
 	json_word(out, "rule", event->as.rule.rule);
 	json_word(out, "action", event->as.rule.action);
 	json_word(out, "at", event->as.rule.at);
@@ -356,6 +359,7 @@ rule_event(struct buffer *out, const struct event *event)
 static void
 log_event(struct buffer *out, const struct event *event)
 {
+	json_type(out, "log");
 	json_word(out, "rule", event->as.log.rule);
 	json_octets(out, "text", event->as.log.text);
 }
@@ -363,7 +367,8 @@ log_event(struct buffer *out, const struct event *event)
 static void
 undecoded_event(struct buffer *out, const struct event *event)
 {
-	json_word(out, "side", side_names[event->as.undecoded.side]);
+	json_type(out, "undecoded");
+	json_octets(out, "side", side_names[event->as.undecoded.side]);
 	json_count(out, "octets", event->as.undecoded.count);
 	json_octets(out, "excerpt", event->as.undecoded.octets);
 	json_word(out, "reason", event->as.undecoded.reason);
@@ -372,7 +377,8 @@ undecoded_event(struct buffer *out, const struct event *event)
 static void
 close_event(struct buffer *out, const struct event *event)
 {
-	json_word(out, "by", side_names[event->as.close.by]);
+	json_type(out, "close");
+	json_octets(out, "by", side_names[event->as.close.by]);
 	json_word(out, "how", event->as.close.how);
 	json_octets(out, "reason", event->as.close.reason);
 	json_ms(out, "duration_ms", (int64_t)event->as.close.duration_us);
@@ -393,6 +399,7 @@ close_event(struct buffer *out, const struct event *event)
 static void
 rule_summary_event(struct buffer *out, const struct event *event)
 {
+	json_type(out, "rule-summary");
 	json_word(out, "rule", event->as.rule_summary.rule);
 	json_count(out, "matched", event->as.rule_summary.matched);
 	json_count(out, "skipped", event->as.rule_summary.skipped);
@@ -410,18 +417,16 @@ static void (*const members[])(struct buffer *out, const struct event *event) = 
 };
 
 void
-json_event(struct buffer *out, const struct event *event)
+json_event(struct buffer *out, const struct event *event, struct rfc3339_kept *kept)
 {
 	if (members[event->type] == NULL)
 		return;
 	json_open(out, NULL, '{');
-	json_time(out, "time", event->time_us);
+	json_time(out, "time", event->time_us, kept);
 	if (event->session == 0)
 		json_null(out, "session");
 	else
 		json_count(out, "session", event->session);
-	json_word(out, "event", type_names[event->type]);
 	members[event->type](out, event);
-	json_close(out, '}');
-	buffer_char(out, '\n');
+	buffer_put(out, VIEW("}\n"));
 }

@@ -5,92 +5,7 @@
 #include "decoders/base64.h"
 #include "decoders/utf8.h"
 #include "proxy/outputs/digits.h"
-#include "proxy/outputs/rfc3339.h"
-
-#define EACH_OCTET(x) (UINT64_C(0x0101010101010101) * (x))
-
-/* Whether none of eight octets is a control, `"`, `\\`, DEL or above: the sign bits say which are. */
-static bool
-are_plain(uint64_t octets)
-{
-	uint64_t quote = octets ^ EACH_OCTET('"'), backslash = octets ^ EACH_OCTET('\\');
-	uint64_t del = octets ^ EACH_OCTET(0x7f);
-
-	/* Below a limit, or zero: subtracting makes the sign bit, which only octets from 0x80 had before. */
-	return ((octets | (octets - EACH_OCTET(0x20)) | (quote - EACH_OCTET(1)) | (backslash - EACH_OCTET(1)) |
-	    (del - EACH_OCTET(1))) & EACH_OCTET(0x80)) == 0;
-}
-
-static uint64_t
-load(const char *at, size_t len)
-{
-	uint64_t octets = 0;
-
-	memcpy(&octets, at, len);
-	return octets;
-}
-
-/*
- * Most strings are shorter than 17 octets and plain: they are looked at and copied by two words
- * that overlap, or by three octets. False: not such a one, nothing was done. There is room.
- */
-static bool
-copy_short(char *to, struct view v)
-{
-	uint64_t first, last;
-
-	if (v.len < 4) {
-		if (v.len == 0)
-			return true;
-		first = EACH_OCTET(' ') - 0x202020u + (uint8_t)v.at[0] + ((uint32_t)(uint8_t)v.at[v.len / 2] << 8) +
-		    ((uint32_t)(uint8_t)v.at[v.len - 1] << 16);
-		if (!are_plain(first))
-			return false;
-		to[0] = v.at[0];
-		to[v.len / 2] = v.at[v.len / 2];
-		to[v.len - 1] = v.at[v.len - 1];
-		return true;
-	}
-	if (v.len > 16)
-		return false;
-	if (v.len <= 8) {
-		first = load(v.at, 4);
-		last = load(v.at + v.len - 4, 4);
-		if (!are_plain(first | last << 32))
-			return false;
-		memcpy(to, &first, 4);
-		memcpy(to + v.len - 4, &last, 4);
-		return true;
-	}
-	first = load(v.at, 8);
-	last = load(v.at + v.len - 8, 8);
-	if (!are_plain(first) || !are_plain(last))
-		return false;
-	memcpy(to, &first, 8);
-	memcpy(to + v.len - 8, &last, 8);
-	return true;
-}
-
-/* How many octets at the start of v need no thought: ASCII that is neither control, `"` nor `\`. */
-static size_t
-plain_length(struct view v)
-{
-	size_t len = 0;
-
-	while (v.len - len >= 8 && are_plain(load(v.at + len, 8)))
-		len += 8;
-	/* The last few once more with those in front of them. */
-	if (v.len >= 8 && v.len - len < 8 && are_plain(load(v.at + v.len - 8, 8)))
-		return v.len;
-	while (len < v.len) {
-		unsigned char c = (unsigned char)v.at[len];
-
-		if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
-			break;
-		len++;
-	}
-	return len;
-}
+#include "proxy/outputs/plain.h"
 
 /* No control character lies above U+FFFF, so that four digits do. */
 static void
@@ -108,24 +23,19 @@ put_escaped(struct buffer *out, uint32_t character)
 	}
 }
 
-/* The string in quotes; false: an octet was not UTF-8. */
-static bool
-put_string(struct buffer *out, struct view v)
+/* Behind the first quote: what is not both short and plain. False: an octet was not UTF-8. */
+static __attribute__((noinline)) bool
+put_rest(struct buffer *out, struct view v)
 {
 	bool utf8 = true;
 
-	buffer_reserve(out, v.len + 2);
-	out->at[out->len++] = '"';
-	if (copy_short(out->at + out->len, v)) {
-		out->len += v.len;
-		out->at[out->len++] = '"';
-		return true;
-	}
 	while (v.len > 0) {
-		size_t len = plain_length(v);
+		size_t len;
 		uint32_t character;
 
-		buffer_put(out, view_first(v, len));
+		buffer_reserve(out, v.len + 1);
+		len = plain_copy(out->at + out->len, v);
+		out->len += len;
 		v = view_from(v, len);
 		if (v.len == 0)
 			break;
@@ -145,6 +55,30 @@ put_string(struct buffer *out, struct view v)
 	return utf8;
 }
 
+/* The string in quotes, if it is short and plain; for such a one there is room. False: nothing was done. */
+static inline bool
+put_short(struct buffer *out, struct view v)
+{
+	char *at = out->at + out->len;
+
+	at[0] = '"';
+	if (!plain_copy_short(at + 1, v))
+		return false;
+	at[1 + v.len] = '"';
+	out->len += v.len + 2;
+	return true;
+}
+
+/* The string in quotes, with room for a short one; false: an octet was not UTF-8. */
+static bool
+put_string(struct buffer *out, struct view v)
+{
+	if (put_short(out, v))
+		return true;
+	out->at[out->len++] = '"';
+	return put_rest(out, v);
+}
+
 static void
 put_base64(struct buffer *out, struct view octets)
 {
@@ -154,25 +88,61 @@ put_base64(struct buffer *out, struct view octets)
 	out->at[out->len++] = '"';
 }
 
+/* The last four digits are put behind the others. */
+static __attribute__((noinline)) void
+put_long_count(struct buffer *out, uint64_t value)
+{
+	uint32_t last = (uint32_t)(value % 10000);
+	char *at;
+
+	json_put_count_(out, value / 10000);
+	at = out->at + out->len;
+	digits_put_pair(at, last / 100);
+	digits_put_pair(at + 2, last % 100);
+	out->len += 4;
+}
+
+/* Most are a reply code, or less. */
 void
 json_put_count_(struct buffer *out, uint64_t value)
 {
-	char digits[JSON_NUMBER_MAX];
-	size_t at = sizeof(digits);
+	uint32_t small = (uint32_t)value, pair = small / 100;
+	char *at = out->at + out->len;
 
-	while (value >= 100) {
-		at -= 2;
-		digits_put_pair(digits + at, (uint32_t)(value % 100));
-		value /= 100;
+	if (value >= 10000) {
+		put_long_count(out, value);
+		return;
 	}
-	if (value >= 10) {
-		at -= 2;
-		digits_put_pair(digits + at, (uint32_t)value);
+	if (pair >= 10) {
+		digits_put_pair(at, pair);
+		at += 2;
+	} else if (pair > 0) {
+		*at++ = (char)('0' + pair);
+	}
+	if (small >= 10) {
+		digits_put_pair(at, small - pair * 100);
+		at += 2;
 	} else {
-		digits[--at] = (char)('0' + value);
+		*at++ = (char)('0' + small);
 	}
-	memcpy(out->at + out->len, digits + at, sizeof(digits) - at);
-	out->len += sizeof(digits) - at;
+	out->len = (size_t)(at - out->at);
+}
+
+void
+json_put_ms_(struct buffer *out, int64_t us)
+{
+	uint64_t value = us < 0 ? 0 - (uint64_t)us : (uint64_t)us;
+	uint32_t decimals = (uint32_t)(value % 1000);
+	char *at;
+
+	if (us < 0)
+		out->at[out->len++] = '-';
+	json_put_count_(out, value / 1000);
+	at = out->at + out->len;
+	at[0] = '.';
+	at[1] = (char)('0' + decimals / 100);
+	digits_put_pair(at + 2, decimals % 100);
+	out->len += 4;
 }
 
 static void
@@ -182,17 +152,26 @@ put_comma(struct buffer *out)
 		buffer_char(out, ',');
 }
 
+/* A string that is not both short and plain. */
+static __attribute__((noinline)) void
+put_long_octets(struct buffer *out, const char *name, struct view octets)
+{
+	out->at[out->len++] = '"';
+	if (put_rest(out, octets))
+		return;
+	buffer_put(out, VIEW(",\""));
+	buffer_put(out, view_of(name));
+	buffer_put(out, VIEW("_base64\":"));
+	put_base64(out, octets);
+}
+
 void
 json_put_octets_(struct buffer *out, const char *name, struct view octets)
 {
-	if (octets.at == NULL) {
-		buffer_put(out, VIEW("null"));
-	} else if (!put_string(out, octets)) {
-		buffer_put(out, VIEW(",\""));
-		buffer_put(out, view_of(name));
-		buffer_put(out, VIEW("_base64\":"));
-		put_base64(out, octets);
-	}
+	if (octets.at == NULL)
+		json_put_literal_(out, "null", 4);
+	else if (!put_short(out, octets))
+		put_long_octets(out, name, octets);
 }
 
 /* The name between quotes, its ASCII letters raised within the buffer. */
@@ -201,6 +180,7 @@ put_upper(struct buffer *out, struct view name)
 {
 	size_t from = out->len + 1, escape = 0;
 
+	buffer_reserve(out, JSON_SHORT + 2);
 	put_string(out, name);
 	for (size_t i = from; i < out->len; i++) {
 		char c = out->at[i];
@@ -225,8 +205,9 @@ json_member(struct buffer *out, struct view name, struct view octets)
 	put_upper(out, name);
 	len = out->len - from - 1;              /* without the second quote */
 	buffer_char(out, ':');
+	buffer_reserve(out, JSON_SHORT + 2);
 	if (octets.at == NULL) {
-		buffer_put(out, VIEW("null"));
+		json_put_literal_(out, "null", 4);
 	} else if (!put_string(out, octets)) {
 		buffer_char(out, ',');
 		buffer_reserve(out, len);
@@ -244,34 +225,11 @@ json_number(struct buffer *out, const char *name, double value)
 	buffer_printf(out, "%.6g", value);
 }
 
-void
-json_ms(struct buffer *out, const char *name, int64_t us)
-{
-	uint64_t value = us < 0 ? 0 - (uint64_t)us : (uint64_t)us;
-	char decimals[4] = {'.', (char)('0' + value / 100 % 10), (char)('0' + value / 10 % 10),
-		(char)('0' + value % 10)};
-
-	json_name_(out, name, 1 + JSON_NUMBER_MAX + sizeof(decimals));
-	if (us < 0)
-		buffer_char(out, '-');
-	json_put_count_(out, value / 1000);
-	memcpy(out->at + out->len, decimals, sizeof(decimals));
-	out->len += sizeof(decimals);
-}
-
-void
-json_time(struct buffer *out, const char *name, uint64_t time_us)
-{
-	json_name_(out, name, 32);
-	buffer_char(out, '"');
-	rfc3339_put(out, time_us);
-	buffer_char(out, '"');
-}
-
 bool
 json_element(struct buffer *out, struct view octets)
 {
 	put_comma(out);
+	buffer_reserve(out, JSON_SHORT + 2);
 	return put_string(out, octets);
 }
 

@@ -2,7 +2,8 @@
 /*
  * Values of JSON, written as members of the object that is open: `name` is theirs, the comma in
  * front of it is set where one belongs. Names are mostly literals, so that what writes them stands
- * here: an event has some fifteen of them, and each comes to a few stores.
+ * here, and is always inlined: an event has some fifteen of them, and each comes to a few stores of
+ * constants. What depends on the value is in json_value.c.
  */
 #ifndef OUTPUTS_JSON_VALUE_H
 #define OUTPUTS_JSON_VALUE_H
@@ -10,11 +11,15 @@
 #include <stdint.h>
 
 #include "proxy/outputs/buffer.h"
+#include "proxy/outputs/rfc3339.h"
 
 #define JSON_NUMBER_MAX 20      /* digits of UINT64_MAX */
+#define JSON_SHORT      16u     /* octets of a string for which there is room behind every name */
+
+#define JSON_MEMBER static inline __attribute__((always_inline))
 
 /* Puts `,"name":`, and makes room for so many octets behind it. Nobody calls it but the functions below. */
-static inline void
+JSON_MEMBER void
 json_name_(struct buffer *out, const char *name, size_t more)
 {
 	size_t len = strlen(name);
@@ -22,9 +27,9 @@ json_name_(struct buffer *out, const char *name, size_t more)
 
 	buffer_reserve(out, len + 4 + more);
 	at = out->at + out->len;
-	/* No value ends in an opening bracket, so that one there is that of the object or array. */
-	if (out->len > 0 && at[-1] != '{' && at[-1] != '[')
-		*at++ = ',';
+	/* A member stands in an object. No value ends in its bracket, so that one there opened it. */
+	*at = ',';
+	at += at[-1] != '{';
 	*at++ = '"';
 	memcpy(at, name, len);
 	at += len;
@@ -33,12 +38,21 @@ json_name_(struct buffer *out, const char *name, size_t more)
 	out->len = (size_t)(at - out->at);
 }
 
-/* The values alone; for the functions below as well. */
+/* The values alone; for the functions below as well. There is room: for JSON_SHORT octets and quotes, or the number. */
 void json_put_octets_(struct buffer *out, const char *name, struct view octets);
-void json_put_count_(struct buffer *out, uint64_t value);       /* there is room */
+void json_put_count_(struct buffer *out, uint64_t value);
+void json_put_ms_(struct buffer *out, int64_t us);
+
+/* So many octets, for which there is room. */
+JSON_MEMBER void
+json_put_literal_(struct buffer *out, const char *literal, size_t len)
+{
+	memcpy(out->at + out->len, literal, len);
+	out->len += len;
+}
 
 /* Opens an object '{' or an array '['; name NULL: as an element of an array, or a line. */
-static inline void
+JSON_MEMBER void
 json_open(struct buffer *out, const char *name, char bracket)
 {
 	if (name != NULL)
@@ -48,43 +62,55 @@ json_open(struct buffer *out, const char *name, char bracket)
 	buffer_char(out, bracket);
 }
 
-static inline void
+JSON_MEMBER void
 json_close(struct buffer *out, char bracket)
 {
 	buffer_char(out, bracket);
 }
 
-static inline void
+JSON_MEMBER void
 json_null(struct buffer *out, const char *name)
 {
 	json_name_(out, name, 4);
-	memcpy(out->at + out->len, "null", 4);
-	out->len += 4;
+	json_put_literal_(out, "null", 4);
 }
 
-static inline void
+JSON_MEMBER void
 json_bool(struct buffer *out, const char *name, bool value)
 {
 	json_name_(out, name, 5);
-	buffer_put(out, value ? VIEW("true") : VIEW("false"));
+	if (value)
+		json_put_literal_(out, "true", 4);
+	else
+		json_put_literal_(out, "false", 5);
 }
 
 /* Octets from the wire: a string, with a sibling NAME_base64 where they are not UTF-8; .at NULL is null. */
-static inline void
+JSON_MEMBER void
 json_octets(struct buffer *out, const char *name, struct view octets)
 {
-	json_name_(out, name, 4);
+	json_name_(out, name, JSON_SHORT + 2);
 	json_put_octets_(out, name, octets);
 }
 
 /* A word or sentence of our own, or of the user's files; NULL is null. */
-static inline void
+JSON_MEMBER void
 json_word(struct buffer *out, const char *name, const char *value)
 {
 	json_octets(out, name, view_of(value));
 }
 
-static inline void
+/* What an event is: a literal, in which nothing needs an escape. */
+JSON_MEMBER void
+json_type(struct buffer *out, const char *literal)
+{
+	json_name_(out, "event", strlen(literal) + 2);
+	json_put_literal_(out, "\"", 1);
+	json_put_literal_(out, literal, strlen(literal));
+	json_put_literal_(out, "\"", 1);
+}
+
+JSON_MEMBER void
 json_count(struct buffer *out, const char *name, uint64_t value)
 {
 	json_name_(out, name, JSON_NUMBER_MAX);
@@ -92,20 +118,37 @@ json_count(struct buffer *out, const char *name, uint64_t value)
 }
 
 /* 0 is null. */
-static inline void
+JSON_MEMBER void
 json_code(struct buffer *out, const char *name, uint16_t code)
 {
+	json_name_(out, name, JSON_NUMBER_MAX);
 	if (code == 0)
-		json_null(out, name);
+		json_put_literal_(out, "null", 4);
 	else
-		json_count(out, name, code);
+		json_put_count_(out, code);
+}
+
+/* kept: see rfc3339_put. */
+JSON_MEMBER void
+json_time(struct buffer *out, const char *name, uint64_t time_us, struct rfc3339_kept *kept)
+{
+	json_name_(out, name, RFC3339_LEN + 2);
+	json_put_literal_(out, "\"", 1);
+	rfc3339_put(out, time_us, kept);
+	json_put_literal_(out, "\"", 1);
+}
+
+/* 1234 microseconds: 1.234. */
+JSON_MEMBER void
+json_ms(struct buffer *out, const char *name, int64_t us)
+{
+	json_name_(out, name, 1 + JSON_NUMBER_MAX + 4);
+	json_put_ms_(out, us);
 }
 
 /* A member whose name is a peer's: in upper case. */
 void json_member(struct buffer *out, struct view name, struct view octets);
 void json_number(struct buffer *out, const char *name, double value);   /* finite; six digits */
-void json_ms(struct buffer *out, const char *name, int64_t us);         /* 1234: 1.234 */
-void json_time(struct buffer *out, const char *name, uint64_t time_us);
 
 /* Elements of the array that is open. False: an octet was not UTF-8 and stands there as U+FFFD. */
 bool json_element(struct buffer *out, struct view octets);

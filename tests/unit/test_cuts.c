@@ -61,7 +61,7 @@ tell(void *to, const struct event *event)
 	struct told_events *told = to;
 	size_t at = told->lines.len;
 
-	json_event(&told->lines, event);
+	json_event(&told->lines, event, NULL);
 	if (told->lines.len == at)
 		return;
 	if (told->count == told->room) {

@@ -19,7 +19,7 @@ assert_line(const struct event *event, const char *expected)
 {
 	struct buffer out = {NULL, 0, 0};
 
-	json_event(&out, event);
+	json_event(&out, event, NULL);
 	buffer_char(&out, '\0');
 	ck_assert_str_eq(out.at, expected);
 	buffer_free(&out);
@@ -337,11 +337,11 @@ START_TEST(a_buffer_that_has_grown_stays_where_it_is)
 	struct event e = reply_made(1, 0, VIEW("250-a\r\n250 \xff\r\n"), "EHLO");
 	const char *at;
 
-	json_event(&out, &e);
+	json_event(&out, &e, NULL);
 	at = out.at;
 	for (int i = 0; i < 1000; i++) {
 		out.len = 0;
-		json_event(&out, &e);
+		json_event(&out, &e, NULL);
 		ck_assert_ptr_eq(out.at, at);
 	}
 	buffer_free(&out);
@@ -418,7 +418,7 @@ START_TEST(another_reader_agrees)
 			e = event_made(EVENT_LOG, 7, 0);
 			e.as.log.text = (struct view){octets, len};
 		}
-		json_event(&out, &e);
+		json_event(&out, &e, NULL);
 		put_hex(file, (struct view){octets, len});
 		fwrite(out.at, 1, out.len, file);
 	}

@@ -86,7 +86,7 @@ put(struct output *output, int number, size_t len)
 
 	memset(text + digits, 'x', len);
 	e.as.log.text = (struct view){text, (size_t)digits + len};
-	json_event(&block->text, &e);
+	json_event(&block->text, &e, NULL);
 	block_end_record(block);
 	if (block->text.len >= BLOCK_FULL)
 		give(output);

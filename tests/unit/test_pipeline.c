@@ -36,7 +36,7 @@ put(void *to, const struct event *event)
 {
 	struct hearing *h = to;
 
-	json_event(&h->lines, event);
+	json_event(&h->lines, event, NULL);
 }
 
 static void

@@ -115,7 +115,7 @@ put(void *to, const struct event *event)
 {
 	struct player *p = to;
 
-	json_event(&p->outcome->events, event);
+	json_event(&p->outcome->events, event, NULL);
 	p->events++;
 }
 
