@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-#include <strings.h>
 
 struct view {
 	const char *at;         /* NULL: there is none, which is not the same as empty */
@@ -47,11 +46,19 @@ view_equal(struct view a, struct view b)
 	return a.len == b.len && (a.len == 0 || a.at == b.at || memcmp(a.at, b.at, a.len) == 0);
 }
 
-/* Equal but for the case of ASCII letters. */
+/* Equal but for the case of ASCII letters, whatever the locale. Names are short: a call would cost more. */
 static inline bool
 view_equal_nocase(struct view a, struct view b)
 {
-	return a.len == b.len && (a.len == 0 || strncasecmp(a.at, b.at, a.len) == 0);
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++) {
+		unsigned char differ = (unsigned char)(a.at[i] ^ b.at[i]), letter = (unsigned char)(a.at[i] | 0x20);
+
+		if (differ != 0 && (differ != 0x20 || letter < 'a' || letter > 'z'))
+			return false;
+	}
+	return true;
 }
 
 static inline bool

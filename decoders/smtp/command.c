@@ -18,9 +18,11 @@ is_space(char c)
 static struct view
 skip_spaces(struct view v)
 {
-	while (v.len > 0 && is_space(*v.at))
-		v = view_from(v, 1);
-	return v;
+	size_t n = 0;
+
+	while (n < v.len && is_space(v.at[n]))
+		n++;
+	return view_from(v, n);
 }
 
 /* Takes the next word off *rest, and the white space in front of it; empty: there is none. */
@@ -57,11 +59,16 @@ unquoted_length(struct view v, char stop, char other)
 	return v.len;
 }
 
-/* As above, but where a quotation is never closed its octets are ordinary ones. */
+/* As above, but where a quotation is never closed its octets are ordinary ones. Few paths have any. */
 static size_t
 path_length(struct view v, char stop, char other)
 {
-	size_t n = unquoted_length(v, stop, other);
+	const char *end = v.len > 0 ? memchr(v.at, stop, v.len) : NULL;
+	size_t n = end != NULL ? (size_t)(end - v.at) : 0;
+
+	if (end != NULL && (n == 0 || (memchr(v.at, '"', n) == NULL && memchr(v.at, other, n) == NULL)))
+		return n;
+	n = unquoted_length(v, stop, other);
 
 	if (n == v.len) {
 		for (n = 0; n < v.len; n++)

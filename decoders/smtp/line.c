@@ -83,24 +83,33 @@ smtp_stretch_marks(struct view octets, bool *after_cr)
 	return marks;
 }
 
-/* Octets among which there is neither NUL nor CR nor LF; *high gets a bit where one has 8. At least 8 of them. */
-static bool
-is_text(struct view octets, uint64_t *high)
+/* The sign bits are set where an octet is below 14, as all that ends lines or is NUL, or has 8 bits. TAB is one too. */
+static inline uint64_t
+odd(uint64_t eight)
 {
-	uint64_t odd = 0, all = 0, eight;
+	return (eight - EACH(14)) | eight;
+}
 
-	for (size_t at = 0;; at += sizeof(eight)) {
-		/* The last eight may have been looked at in part. */
-		if (at + sizeof(eight) > octets.len)
-			at = octets.len - sizeof(eight);
-		memcpy(&eight, octets.at + at, sizeof(eight));
-		odd |= zeros(eight) | zeros(eight ^ EACH('\n')) | zeros(eight ^ EACH('\r'));
-		all |= eight;
-		if (at + sizeof(eight) == octets.len)
-			break;
+/* Whether there is nothing odd among the octets. Words overlap: what is looked at twice does no harm. */
+static inline bool
+is_text(const char *at, size_t len)
+{
+	uint64_t found = 0, eight;
+	uint32_t first, last;
+
+	if (len >= sizeof(eight)) {
+		for (size_t n = 0; n + sizeof(eight) <= len; n += sizeof(eight)) {
+			memcpy(&eight, at + n, sizeof(eight));
+			found |= odd(eight);
+		}
+		memcpy(&eight, at + len - sizeof(eight), sizeof(eight));
+		return ((found | odd(eight)) & HIGH_BITS) == 0;
 	}
-	*high = all & HIGH_BITS;
-	return odd == 0;
+	if (len < sizeof(first))
+		return len == 0;
+	memcpy(&first, at, sizeof(first));
+	memcpy(&last, at + len - sizeof(last), sizeof(last));
+	return (odd(first | (uint64_t)last << 32) & HIGH_BITS) == 0;
 }
 
 unsigned
@@ -108,13 +117,11 @@ smtp_line_marks(struct view octets)
 {
 	bool     cr = false;
 	unsigned marks;
-	uint64_t high;
 	size_t   len = octets.len;
 
 	/* Nearly all lines are one that ends in CRLF. */
-	if (len >= 2 + sizeof(high) && octets.at[len - 1] == '\n' && octets.at[len - 2] == '\r' &&
-	    is_text(view_first(octets, len - 2), &high))
-		return high != 0 ? SMTP_MARK_EIGHT_BIT : 0;
+	if (len >= 2 && octets.at[len - 1] == '\n' && octets.at[len - 2] == '\r' && is_text(octets.at, len - 2))
+		return 0;
 	marks = smtp_stretch_marks(octets, &cr);
 
 	return cr ? marks | SMTP_MARK_BARE_CR : marks;

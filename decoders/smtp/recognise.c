@@ -307,7 +307,7 @@ static void
 weigh_server(struct side *server)
 {
 	enum { GREETING, REST_OF_GREETING, ANSWER, LATER } place = server->from_start ? GREETING : LATER;
-	struct view            rest = server->octets, wire;
+	struct view            rest = server->octets, wire, enhanced;
 	struct smtp_reply_line line;
 	bool                   mailish = true;  /* the greeting may be SMTP's: no word of FTP */
 	bool                   refused = false; /* the greeting was no 220 */
@@ -339,7 +339,8 @@ weigh_server(struct side *server)
 				points += ENOUGH - 1;
 			place = LATER;
 		}
-		if (line.enhanced.at != NULL && line.enhanced.at[0] - '0' == line.code / 100 && (line.code != 220 || lines > 0))
+		enhanced = smtp_enhanced_parse(line.text);
+		if (enhanced.at != NULL && enhanced.at[0] - '0' == line.code / 100 && (line.code != 220 || lines > 0))
 			points = SURE;
 		if (points == FOREIGN)
 			server->foreign = true;

@@ -52,8 +52,11 @@ smtp_reply_line_parse(struct view wire, struct smtp_reply_line *line)
 {
 	struct view text = smtp_line_text(wire);
 
-	*line = (struct smtp_reply_line){.text = text, .enhanced = VIEW_NONE, .wire = wire};
-	if (digits(text) != 3)
+	line->code = 0;
+	line->separator = 0;
+	line->text = text;
+	line->wire = wire;
+	if (text.len < 3 || !is_digit(text.at[0]) || !is_digit(text.at[1]) || !is_digit(text.at[2]))
 		return;
 	if (text.len > 3) {
 		if (text.at[3] != ' ' && text.at[3] != '-')
@@ -62,7 +65,6 @@ smtp_reply_line_parse(struct view wire, struct smtp_reply_line *line)
 	}
 	line->code = (uint16_t)((text.at[0] - '0') * 100 + (text.at[1] - '0') * 10 + (text.at[2] - '0'));
 	line->text = view_from(text, line->separator == 0 ? 3 : 4);
-	line->enhanced = smtp_enhanced_parse(line->text);
 }
 
 bool
@@ -90,7 +92,7 @@ add_line(struct smtp_reply *reply, const struct smtp_reply_line *line)
 		return SMTP_MARK_BAD_LINE;
 	reply->code = line->code;
 	if (reply->enhanced.at == NULL)
-		reply->enhanced = line->enhanced;
+		reply->enhanced = smtp_enhanced_parse(line->text);
 	return changes ? SMTP_MARK_CODE_CHANGE : 0;
 }
 

@@ -17,8 +17,7 @@ struct smtp_reply {
 struct smtp_reply_line {
 	uint16_t    code;       /* 0: the line has none, text is all of it */
 	char        separator;  /* '-', ' ', or 0 where nothing follows the code */
-	struct view text;       /* behind code and separator, the enhanced code included */
-	struct view enhanced;   /* .at NULL: none */
+	struct view text;       /* behind code and separator; smtp_enhanced_parse knows what begins it */
 	struct view wire;       /* with its line end */
 };
 

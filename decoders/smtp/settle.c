@@ -99,6 +99,9 @@ give_up_before(struct smtp_dialogue *d, const struct smtp_exchange *answered)
 {
 	struct smtp_exchange *e;
 
+	/* Mostly there is none, which is known. */
+	if (d->first_owed[SMTP_SERVER] >= answered->serial)
+		return;
 	while ((e = smtp_exchange_first_owed(d, SMTP_SERVER)) != NULL && e->serial < answered->serial) {
 		e->server_owes = 0;
 		e->client_is_owed = 0;
