@@ -162,6 +162,13 @@ smtp_dialogue_wants_octets(const struct smtp_dialogue *d, enum smtp_side from)
 	    !(d->handover || (d->in_content && d->content.by_count && d->content.left == 0));
 }
 
+/* Whether the client's next unit is the hand-over to TLS. */
+static inline bool
+smtp_dialogue_hands_over(const struct smtp_dialogue *d)
+{
+	return d->handover && !d->opaque && d->stream[SMTP_CLIENT].unsettled == 0;
+}
+
 /* The side's stream has ended with these octets left over. True: *unit is them, to be settled as any other. */
 bool smtp_dialogue_finish(struct smtp_dialogue *d, enum smtp_side from,
     const char *octets, size_t len, uint64_t time_us, struct smtp_unit *unit);

@@ -222,17 +222,11 @@ withholds(const struct session *s, const struct smtp_command *c)
 	    (!s->rules.passed && rules_need(s->config->rules, RULES_AT_CONTENT_END, 0) != RULES_NONE);
 }
 
-static bool
-ended_by_rule(const struct passage *p)
-{
-	return p->close[0] || p->close[1] || p->reset[0] || p->reset[1];
-}
-
 /* The proxy answers where no rule did and the server cannot be asked. */
 static bool
 answer_of_proxy(struct session *s, struct passage *p, struct view *reply, bool *close)
 {
-	if (p->dropped || p->reply != NULL || ended_by_rule(p) || s->from[SMTP_CLIENT].ahead > 0)
+	if (p->dropped || p->reply != NULL || passage_ends(p) || s->from[SMTP_CLIENT].ahead > 0)
 		return false;
 	return verdicts_answer(s, &p->unit.as.command, reply, close);
 }
@@ -273,7 +267,7 @@ command_settles(struct session *s, struct passage *p)
 		parted_by(note->transaction, p);
 	if (answer_of_proxy(s, p, &reply, &close))
 		origin = ORIGIN_PROXY;
-	fate.forwarded = reply.at == NULL && !p->dropped && !ended_by_rule(p);
+	fate.forwarded = reply.at == NULL && !p->dropped && !passage_ends(p);
 	fate.owed = fate.forwarded || reply.at != NULL;
 	if (c->verb == SMTP_AUTH)
 		begin_auth(s, c);

@@ -140,6 +140,13 @@ judge_end(struct session *s, struct passage *p)
 	p->verdict.step_count = count;
 }
 
+/* By rules, or for the message event. */
+static bool
+header_is_wanted(const struct session *s)
+{
+	return s->has_rules || !s->config->events.counts_only;
+}
+
 void
 content_arrives(struct session *s, struct passage *p)
 {
@@ -155,7 +162,9 @@ content_arrives(struct session *s, struct passage *p)
 		judge_end(s, p);
 		return;
 	}
-	transaction_content(t, p->unit.wire, p->unit.lines, !framing->by_count);
+	if (header_is_wanted(s))
+		transaction_keep_header(t, p->unit.wire, !framing->by_count);
+	t->lines += p->unit.lines;
 	before = t->octets;
 	t->octets = framing->by_count ? t->octets + p->unit.wire.len : framing->wire - framing->stuffed;
 	if (s->content_way == CONTENT_SWALLOWED)
@@ -209,7 +218,7 @@ content_settles(struct session *s, struct passage *p)
 	bool chunk_ends = framing->by_count && framing->left == 0 && !framing->last;
 	bool is_told = s->config->events.wants_content && !is_told_later(s);
 
-	fate.forwarded = !p->close[0] && !p->close[1] && !p->reset[0] && !p->reset[1];
+	fate.forwarded = !passage_ends(p);
 	if (s->content != NULL && fate.forwarded && may_release(s, chunk_ends)) {
 		s->content_way = CONTENT_FORWARDED;
 		withheld_release(s);
@@ -247,7 +256,7 @@ void
 content_end_settles(struct session *s, struct passage *p)
 {
 	struct smtp_fate fate = {.time_us = s->now_us, .owed = true};
-	bool ended = p->close[0] || p->close[1] || p->reset[0] || p->reset[1];
+	bool ended = passage_ends(p);
 	bool by_count = s->dialogue.content.by_count, was_forwarded = p->unit.of != NULL && p->unit.of->forwarded;
 	struct smtp_exchange *e;
 	struct note *note = by_count ? (p->unit.of != NULL ? p->unit.of->note : NULL) : note_new(s);

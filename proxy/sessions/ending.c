@@ -147,10 +147,8 @@ direction_ends(struct session *s, enum smtp_side from)
 
 /* `close` and `reset` of a rule: who is cut off, and how the other hears of it. */
 void
-ending_by_rule(struct session *s, const struct passage *p)
+ending_of_rule(struct session *s, const struct passage *p)
 {
-	if (!p->close[0] && !p->close[1] && !p->reset[0] && !p->reset[1])
-		return;
 	session_ends(s, EVENT_PROXY, "rule", VIEW_NONE);
 	/* The client is to have what the rule says; of the server it hears no more. */
 	if (p->reply != NULL && !p->close[SMTP_CLIENT] && !p->reset[SMTP_CLIENT])

@@ -36,7 +36,7 @@ static const struct {
 };
 
 void
-finding_marks(struct session *s, struct passage *p, unsigned marks)
+finding_odd_octets(struct session *s, struct passage *p, unsigned marks)
 {
 	for (size_t i = 0; i < sizeof of_octets / sizeof *of_octets; i++)
 		if (marks & of_octets[i].mark)
@@ -46,6 +46,8 @@ finding_marks(struct session *s, struct passage *p, unsigned marks)
 void
 content_count_findings(struct session *s, struct transaction *t, unsigned marks)
 {
+	if (marks == 0)
+		return;
 	for (size_t i = 0; i < sizeof of_octets / sizeof *of_octets; i++)
 		if (marks & ~(unsigned)t->marks & of_octets[i].mark)
 			count(s, of_octets[i].finding);
@@ -55,6 +57,8 @@ content_count_findings(struct session *s, struct transaction *t, unsigned marks)
 void
 content_tell_findings(struct session *s, struct transaction *t)
 {
+	if (t->told == t->marks)
+		return;
 	for (size_t i = 0; i < sizeof of_octets / sizeof *of_octets; i++)
 		if (t->marks & ~(unsigned)t->told & of_octets[i].mark)
 			event_finding(s, of_octets[i].finding, EVENT_CLIENT, VIEW("in the message content"), VIEW_NONE,
@@ -63,7 +67,7 @@ content_tell_findings(struct session *s, struct transaction *t)
 }
 
 void
-findings_tell(struct session *s, struct passage *p, enum smtp_side from)
+findings_tell_raised(struct session *s, struct passage *p, enum smtp_side from)
 {
 	bool secret = p->unit.type == SMTP_UNIT_AUTH_LINE ||
 	    (p->unit.type == SMTP_UNIT_COMMAND && p->unit.as.command.secret.at != NULL) ||

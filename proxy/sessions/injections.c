@@ -47,11 +47,11 @@ injections_wait(struct session *s)
 }
 
 void
-injections_go_out(struct session *s)
+injections_put(struct session *s)
 {
 	struct view octets, rest;
 
-	if (s->injections.len == 0 || s->from[SMTP_CLIENT].ahead > 0 || rewriting_holds_command(s) ||
+	if (s->from[SMTP_CLIENT].ahead > 0 || rewriting_holds_command(s) ||
 	    !smtp_dialogue_between_commands(&s->dialogue))
 		return;
 	octets = arena_copy(s->config->arena, (struct view){s->injections.octets, s->injections.len});

@@ -72,9 +72,12 @@ note_free(struct session *s, struct note *note, bool refused)
 	}
 	transaction_unref(s, note->transaction);
 	transaction_unref(s, note->previous);
-	free(note->line);
+	/* Most have none of these. */
+	if (note->line != NULL)
+		free(note->line);
 	note_forget_forged(s, note);
-	free(note->verb_name);
+	if (note->verb_name != NULL)
+		free(note->verb_name);
 	if (s->free_count >= NOTES_KEPT) {
 		free(note);
 		return;

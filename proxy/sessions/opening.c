@@ -76,7 +76,7 @@ connect_settles(struct session *s, struct passage *p)
 	bool welcome = p->reply == NULL || p->reply->code / 100 == 2;
 
 	/* Whom it throws out here, it calls no server for. */
-	if (p->close[0] || p->close[1] || p->reset[0] || p->reset[1])
+	if (passage_ends(p))
 		s->server = SERVER_REFUSED;
 	ending_by_rule(s, p);
 	if (p->held || s->over)

@@ -224,7 +224,7 @@ changed_by_proxy(struct session *s, struct passage *p, struct view octets)
 static struct view
 reply_to_client(struct session *s, struct passage *p, bool swallowed)
 {
-	bool ended = p->close[0] || p->close[1] || p->reset[0] || p->reset[1];
+	bool ended = passage_ends(p);
 	struct view octets = p->unit.wire, changed;
 
 	if (swallowed)
@@ -236,7 +236,7 @@ reply_to_client(struct session *s, struct passage *p, bool swallowed)
 		return VIEW_NONE;
 	else if (p->verdict.octets.at != NULL)
 		octets = p->verdict.octets;
-	changed = changed_by_proxy(s, p, octets);
+	changed = s->securing != NULL ? changed_by_proxy(s, p, octets) : VIEW_NONE;
 	return changed.at != NULL ? changed : octets;
 }
 
@@ -293,7 +293,8 @@ reply_settles(struct session *s, struct passage *p)
 {
 	struct smtp_exchange *e = p->unit.of;
 	const struct smtp_reply *said = &p->unit.as.reply;
-	struct smtp_reply told;
+	struct smtp_reply other;
+	const struct smtp_reply *told = said;
 	bool swallowed = is_swallowed(s, e);
 	struct view to_client = reply_to_client(s, p, swallowed);
 	bool cut = p->truncated && to_client.at != NULL && p->truncate_at < to_client.len;
@@ -304,7 +305,8 @@ reply_settles(struct session *s, struct passage *p)
 	bool own = e != NULL && (e->by_proxy || e->kind == SMTP_GREETING);
 	enum smtp_verb own_verb = own && e->kind == SMTP_COMMAND ? e->verb : SMTP_VERB_UNKNOWN;
 
-	if (securing_keeps_greeting(s, e, to_client, !changed ? ORIGIN_PEER : ORIGIN_RULE, reply_latency(s, p))) {
+	if (s->securing != NULL &&
+	    securing_keeps_greeting(s, e, to_client, !changed ? ORIGIN_PEER : ORIGIN_RULE, reply_latency(s, p))) {
 		take_unit(s, SMTP_SERVER, p->unit.wire);
 		findings_tell(s, p, SMTP_SERVER);
 		fate = (struct smtp_fate){.time_us = s->now_us, .owed = true};
@@ -317,31 +319,30 @@ reply_settles(struct session *s, struct passage *p)
 		to_client = view_first(to_client, p->truncate_at);
 	if (changed) {
 		put_changed(s, SMTP_SERVER, p->unit.wire, to_client);
-		smtp_reply_parse(to_client, &told);
-		fate.code = told.code;
+		smtp_reply_parse(to_client, &other);
+		told = &other;
+		fate.code = told->code;
 	} else if (fate.forwarded) {
 		put_unit(s, SMTP_SERVER, p->unit.wire);
-		told = *said;
 	} else {
 		take_unit(s, SMTP_SERVER, p->unit.wire);
-		told = *said;
 	}
 	if (changed && e != NULL && e->note != NULL)
 		parted_by(((struct note *)e->note)->transaction, p);
-	reply_event(s, p, &told, changed, fate.forwarded || (cut && to_client.len > 0));
+	reply_event(s, p, told, changed, fate.forwarded || (cut && to_client.len > 0));
 	if (p->truncated)
 		direction_ends(s, SMTP_SERVER);
 	else
 		tell_again(s, p, to_client);
 	findings_tell(s, p, SMTP_SERVER);
-	client_told(s, swallowed && e->by_proxy ? NULL : e, fate.forwarded ? &told : NULL, said);
+	client_told(s, swallowed && e->by_proxy ? NULL : e, fate.forwarded ? told : NULL, said);
 	if (swallowed && e->by_proxy && e->verb == SMTP_BDAT)
 		rewriting_chunk_answered(s, said);
 	smtp_dialogue_settle(&s->dialogue, SMTP_SERVER, &fate);
 	rewriting_goes_on(s);
 	rewriting_cuts_off(s, p);
 	if (fate.forwarded)
-		mend_disagreement(s, verb, said->code, told.code);
+		mend_disagreement(s, verb, said->code, told->code);
 	if (own)
 		securing_goes_on(s, own_verb, said);
 }

@@ -163,7 +163,7 @@ rewriting_cuts_off(struct session *s, struct passage *p)
 	p->truncated = true;
 	memcpy(p->close, r->close, sizeof p->close);
 	memcpy(p->reset, r->reset, sizeof p->reset);
-	if (over || (!p->close[0] && !p->close[1] && !p->reset[0] && !p->reset[1]))
+	if (over || !passage_ends(p))
 		return;
 	/* How much more of it had come by then is a matter of cuts. */
 	transaction_forget_content(s->content);

@@ -64,7 +64,8 @@ spent_free(struct session *s)
 void
 call_begins(struct session *s, uint64_t time_us, struct plan *plan)
 {
-	spent_free(s);
+	if (s->spent != NULL)
+		spent_free(s);
 	arena_empty(s->config->arena);
 	plan->segments = 0;
 	plan->used = 0;
@@ -309,9 +310,7 @@ next_unit(struct session *s, enum smtp_side from, struct passage *p, struct view
 bool
 client_may_go_on(struct session *s)
 {
-	enum smtp_place place = smtp_dialogue_place(&s->dialogue, SMTP_CLIENT, NULL);
-
-	return place == SMTP_HANDOVER || s->from[SMTP_CLIENT].blocked || rewriting_holds_command(s) ||
+	return smtp_dialogue_hands_over(&s->dialogue) || s->from[SMTP_CLIENT].blocked || rewriting_holds_command(s) ||
 	    (s->from[SMTP_CLIENT].eof && (!s->from[SMTP_CLIENT].ended || s->server != SERVER_OPEN));
 }
 
@@ -328,7 +327,7 @@ nobody_listens(struct session *s, enum smtp_side from)
 static void
 count_unit(struct session *s, struct direction *dir, const struct passage *p)
 {
-	bool ended = p->held || p->close[0] || p->close[1] || p->reset[0] || p->reset[1];
+	bool ended = p->held || passage_ends(p);
 	uint64_t before = s->dialogue.content.wire - p->unit.wire.len;
 
 	if (p->unit.type == SMTP_UNIT_CONTENT && ended)
@@ -362,7 +361,7 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 				continue;
 			break;
 		}
-		if (!steps_run(s, from, &p)) {
+		if (p.step < p.verdict.step_count && !steps_run(s, from, &p)) {
 			steps_pause(s, from, &p);
 			break;
 		}

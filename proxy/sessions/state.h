@@ -66,6 +66,13 @@ struct passage {
 	enum rules_place place;
 };
 
+/* Whether a rule ends the session with it. */
+static inline bool
+passage_ends(const struct passage *p)
+{
+	return p->close[0] | p->close[1] | p->reset[0] | p->reset[1];
+}
+
 /* A passage that a delay has stopped, or a server that gets one command at a time; with all that it borrows. */
 struct pending {
 	struct pending *next;                   /* of those that are spent */
@@ -186,7 +193,13 @@ void opening_goes_on(struct session *s, struct passage *p);
 void ending_goes_on(struct session *s);                 /* of a session that is closing */
 /* Which has said FIN, and what it said before has been fed; stuck: but for octets that wait. */
 void ending_of_side(struct session *s, enum smtp_side from, bool stuck);
-void ending_by_rule(struct session *s, const struct passage *p);        /* `close`, `reset` */
+void ending_of_rule(struct session *s, const struct passage *p);
+static inline void
+ending_by_rule(struct session *s, const struct passage *p)              /* `close`, `reset` */
+{
+	if (passage_ends(p))
+		ending_of_rule(s, p);
+}
 /* `truncate`: behind what has been put out comes FIN, and nothing more goes that way. */
 void direction_ends(struct session *s, enum smtp_side from);
 
@@ -220,7 +233,13 @@ void octets_keep(struct kept_octets *kept, struct view octets);
 void inject_server(struct session *s, const struct passage *p, struct view octets);
 /* The command that has just gone to the server goes again, so often. */
 void inject_copies(struct session *s, struct view line, uint32_t count);
-void injections_go_out(struct session *s);
+void injections_put(struct session *s);
+static inline void
+injections_go_out(struct session *s)
+{
+	if (s->injections.len > 0)
+		injections_put(s);
+}
 /* Whether they wait for the server's answers alone. */
 bool injections_wait(struct session *s);
 void injections_forget(struct session *s);
@@ -338,14 +357,26 @@ bool ceilings_give_up(struct session *s, enum smtp_side from, size_t kept);
 
 /* finding.c */
 void finding_count(struct session *s, struct passage *p, enum finding finding);
-void finding_marks(struct session *s, struct passage *p, unsigned marks);
+void finding_odd_octets(struct session *s, struct passage *p, unsigned marks);
+static inline void
+finding_marks(struct session *s, struct passage *p, unsigned marks)
+{
+	if (marks & (SMTP_MARK_BARE_LF | SMTP_MARK_BARE_CR | SMTP_MARK_NUL))
+		finding_odd_octets(s, p, marks);
+}
 /*
  * What is odd in the content: counted at once, told once a kind at its end, in one order. Where
  * the stretches are cut must not matter.
  */
 void content_count_findings(struct session *s, struct transaction *t, unsigned marks);
 void content_tell_findings(struct session *s, struct transaction *t);
-void findings_tell(struct session *s, struct passage *p, enum smtp_side from);
+void findings_tell_raised(struct session *s, struct passage *p, enum smtp_side from);
+static inline void
+findings_tell(struct session *s, struct passage *p, enum smtp_side from)
+{
+	if (p->raised_count > 0)
+		findings_tell_raised(s, p, from);
+}
 void finding_tell(struct session *s, enum finding finding, enum event_side side, struct view detail,
     struct view excerpt);
 

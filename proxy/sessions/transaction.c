@@ -179,9 +179,9 @@ keep_header(struct transaction *t, struct view wire, bool by_data)
 	t->header_len += header_part(t, t->header + t->header_len, len);
 }
 
-/* Of a stretch of content, what is header. One beyond the ceiling is kept as far as it goes. */
-static void
-keep_headers(struct transaction *t, struct view wire, bool by_data)
+/* One beyond the ceiling is kept as far as it goes. */
+void
+transaction_keep_header(struct transaction *t, struct view wire, bool by_data)
 {
 	while (!t->header_done && wire.len > 0) {
 		size_t room = TRANSACTION_HEADER - t->header_len, step = room < HEADER_STEP ? room : HEADER_STEP;
@@ -199,11 +199,4 @@ transaction_forget_content(struct transaction *t)
 	t->octets = t->lines = t->swallowed = 0;
 	t->header_len = 0;
 	t->marks = 0;
-}
-
-void
-transaction_content(struct transaction *t, struct view wire, uint32_t lines, bool by_data)
-{
-	keep_headers(t, wire, by_data);
-	t->lines += lines;
 }

@@ -80,7 +80,7 @@ struct recipient *transaction_peek_final(struct transaction *t, enum transaction
 /* Nothing of the content goes on, and how much of it had come by then depends on how it was cut: none of it counts. */
 void transaction_forget_content(struct transaction *t);
 
-/* Takes a stretch of content into header, counts octets and lines. wire: by DATA, dots doubled. */
-void transaction_content(struct transaction *t, struct view wire, uint32_t lines, bool by_data);
+/* Of a stretch of content, what is header. wire: by DATA, dots doubled. */
+void transaction_keep_header(struct transaction *t, struct view wire, bool by_data);
 
 #endif
