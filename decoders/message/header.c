@@ -78,29 +78,61 @@ trim(struct view v)
 	return v;
 }
 
+/* Whether a line begins a field of that name; *colon is where its name ends. */
+static bool
+is_named(struct view line, struct view name, size_t *colon)
+{
+	size_t at = name.len;
+
+	if (line.len <= name.len || (name.len > 0 && ((line.at[0] ^ name.at[0]) & 0xdf) != 0))
+		return false;
+	/* White space may stand before the colon (RFC 5322 4.5). */
+	while (at < line.len && is_blank(line.at[at]))
+		at++;
+	*colon = at;
+	return at < line.len && line.at[at] == ':' && view_starts_nocase(line, name);
+}
+
+/* The body of the field that the header begins with, behind its colon. */
+static struct view
+body_of(struct view header, size_t line, size_t colon)
+{
+	while (line < header.len && is_blank(header.at[line]))
+		line += line_length(view_from(header, line));
+	return trim(view_from(view_first(header, line), colon + 1));
+}
+
+void
+header_find_each(struct view header, const struct view *names, struct view *values, size_t count)
+{
+	size_t left = count, colon;
+
+	for (size_t i = 0; i < count; i++)
+		values[i] = VIEW_NONE;
+	while (header.len > 0 && left > 0) {
+		struct view line = view_first(header, line_length(header));
+
+		if (line.at[0] == '\n' || (line.len == 2 && line.at[0] == '\r' && line.at[1] == '\n'))
+			return;
+		for (size_t i = 0; i < count; i++) {
+			if (values[i].at != NULL || !is_named(line, names[i], &colon))
+				continue;
+			values[i] = body_of(header, line.len, colon);
+			left--;
+		}
+		header = view_from(header, line.len);
+	}
+}
+
 bool
 header_find(struct view header, struct view name, struct view *value)
 {
-	while (header.len > 0) {
-		struct view line = view_first(header, line_length(header)), field;
-		size_t len = line.len, colon = name.len;
+	struct view found;
 
-		if (line.at[0] == '\n' || (line.len == 2 && line.at[0] == '\r' && line.at[1] == '\n'))
-			return false;
-		/* White space may stand before the colon (RFC 5322 4.5). */
-		while (colon < line.len && is_blank(line.at[colon]))
-			colon++;
-		if (colon >= line.len || line.at[colon] != ':' || !view_starts_nocase(line, name)) {
-			header = view_from(header, len);
-			continue;
-		}
-		field = header;
-		while (len < field.len && is_blank(field.at[len]))
-			len += line_length(view_from(field, len));
-		*value = trim(view_from(view_first(field, len), colon + 1));
-		return true;
-	}
-	return false;
+	header_find_each(header, &name, &found, 1);
+	if (found.at != NULL)
+		*value = found;
+	return found.at != NULL;
 }
 
 struct view

@@ -11,6 +11,8 @@
  * sent, folding included, without the last line end and white space around it.
  */
 bool header_find(struct view header, struct view name, struct view *value);
+/* The same for several names, in one go; .at of a value NULL: there is none. */
+void header_find_each(struct view header, const struct view *names, struct view *values, size_t count);
 
 /* The name of the field that a line begins; .at NULL: it begins none (text, a folded line, an empty one). */
 struct view header_line_name(struct view line);

@@ -154,7 +154,7 @@ session_as_json(struct buffer *out, const struct session_glance *g, uint64_t now
 	json_count(out, "session", g->number);
 	json_octets(out, "client", g->client);
 	json_octets(out, "server", g->server);
-	json_time(out, "since", g->opened_us, NULL);
+	json_time(out, "since", g->opened_us);
 	json_ms(out, "duration_ms", (int64_t)(now_us - g->opened_us));
 	json_octets(out, "helo", g->helo);
 	json_octets(out, "user", g->user);
@@ -285,7 +285,7 @@ stats_as_json(struct buffer *out, const struct proxy_stats *stats, uint64_t now_
 	const struct summary_totals *t = &stats->totals;
 
 	json_open(out, NULL, '{');
-	json_time(out, "since", stats->since_us, NULL);
+	json_time(out, "since", stats->since_us);
 	json_ms(out, "duration_ms", (int64_t)(now_us - stats->since_us));
 	json_open(out, "sessions", '{');
 	json_count(out, "open", stats->open);

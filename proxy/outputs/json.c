@@ -154,7 +154,7 @@ reply_members(struct buffer *out, const struct smtp_reply *reply)
 	json_code(out, "code", reply->code);
 	json_octets(out, "enhanced", reply->enhanced);
 	json_open(out, "text", '[');
-	while (smtp_reply_line_next(&rest, &line))
+	while (rest.len > 0 && smtp_reply_line_next(&rest, &line))
 		utf8 &= json_element(out, line.text);
 	json_close(out, ']');
 	if (utf8)
@@ -416,17 +416,36 @@ static void (*const members[])(struct buffer *out, const struct event *event) = 
 	[EVENT_RULE_SUMMARY] = rule_summary_event
 };
 
+/* What all events begin with. The time is what is dear in it: its second is kept. */
+static inline void
+head(struct buffer *out, const struct event *event, struct rfc3339_kept *kept)
+{
+	static const char time[] = "{\"time\":\"", session[] = "\",\"session\":";
+	char *at;
+
+	buffer_reserve(out, sizeof(time) + RFC3339_LEN + sizeof(session) + JSON_NUMBER_MAX);
+	at = out->at + out->len;
+	memcpy(at, time, sizeof(time) - 1);
+	at += sizeof(time) - 1;
+	rfc3339_write(at, event->time_us, kept);
+	at += RFC3339_LEN;
+	memcpy(at, session, sizeof(session) - 1);
+	at += sizeof(session) - 1;
+	out->len = (size_t)(at - out->at);
+	if (event->session == 0)
+		json_put_literal_(out, "null", 4);
+	else
+		json_put_count_(out, event->session);
+}
+
 void
 json_event(struct buffer *out, const struct event *event, struct rfc3339_kept *kept)
 {
+	struct rfc3339_kept none = {.next = 0};
+
 	if (members[event->type] == NULL)
 		return;
-	json_open(out, NULL, '{');
-	json_time(out, "time", event->time_us, kept);
-	if (event->session == 0)
-		json_null(out, "session");
-	else
-		json_count(out, "session", event->session);
+	head(out, event, kept != NULL ? kept : &none);
 	members[event->type](out, event);
 	buffer_put(out, VIEW("}\n"));
 }

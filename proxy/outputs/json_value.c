@@ -23,8 +23,8 @@ put_escaped(struct buffer *out, uint32_t character)
 	}
 }
 
-/* Behind the first quote: what is not both short and plain. False: an octet was not UTF-8. */
-static __attribute__((noinline)) bool
+/* Behind the first quote: what is not plain. False: an octet was not UTF-8. */
+static __attribute__((noinline, cold)) bool
 put_rest(struct buffer *out, struct view v)
 {
 	bool utf8 = true;
@@ -69,11 +69,27 @@ put_short(struct buffer *out, struct view v)
 	return true;
 }
 
+/* The same for one that is not short. */
+static inline bool
+put_plain(struct buffer *out, struct view v)
+{
+	char *at;
+
+	buffer_reserve(out, v.len + 2);
+	at = out->at + out->len;
+	at[0] = '"';
+	if (plain_copy(at + 1, v) != v.len)
+		return false;
+	at[1 + v.len] = '"';
+	out->len += v.len + 2;
+	return true;
+}
+
 /* The string in quotes, with room for a short one; false: an octet was not UTF-8. */
 static bool
 put_string(struct buffer *out, struct view v)
 {
-	if (put_short(out, v))
+	if (put_short(out, v) || put_plain(out, v))
 		return true;
 	out->at[out->len++] = '"';
 	return put_rest(out, v);
@@ -156,6 +172,8 @@ put_comma(struct buffer *out)
 static __attribute__((noinline)) void
 put_long_octets(struct buffer *out, const char *name, struct view octets)
 {
+	if (put_plain(out, octets))
+		return;
 	out->at[out->len++] = '"';
 	if (put_rest(out, octets))
 		return;
@@ -223,6 +241,15 @@ json_number(struct buffer *out, const char *name, double value)
 {
 	json_name_(out, name, 16);
 	buffer_printf(out, "%.6g", value);
+}
+
+void
+json_time(struct buffer *out, const char *name, uint64_t time_us)
+{
+	json_name_(out, name, RFC3339_LEN + 2);
+	json_put_literal_(out, "\"", 1);
+	rfc3339_put(out, time_us);
+	json_put_literal_(out, "\"", 1);
 }
 
 bool

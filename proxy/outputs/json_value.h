@@ -128,16 +128,6 @@ json_code(struct buffer *out, const char *name, uint16_t code)
 		json_put_count_(out, code);
 }
 
-/* kept: see rfc3339_put. */
-JSON_MEMBER void
-json_time(struct buffer *out, const char *name, uint64_t time_us, struct rfc3339_kept *kept)
-{
-	json_name_(out, name, RFC3339_LEN + 2);
-	json_put_literal_(out, "\"", 1);
-	rfc3339_put(out, time_us, kept);
-	json_put_literal_(out, "\"", 1);
-}
-
 /* 1234 microseconds: 1.234. */
 JSON_MEMBER void
 json_ms(struct buffer *out, const char *name, int64_t us)
@@ -149,6 +139,7 @@ json_ms(struct buffer *out, const char *name, int64_t us)
 /* A member whose name is a peer's: in upper case. */
 void json_member(struct buffer *out, struct view name, struct view octets);
 void json_number(struct buffer *out, const char *name, double value);   /* finite; six digits */
+void json_time(struct buffer *out, const char *name, uint64_t time_us);
 
 /* Elements of the array that is open. False: an octet was not UTF-8 and stands there as U+FFFD. */
 bool json_element(struct buffer *out, struct view octets);

@@ -100,16 +100,39 @@ plain_step(char *to, const char *from)
 
 #endif
 
+/* Copies as many octets as are plain, and returns how many. There is room for all of v, which may be written to. */
+static inline size_t
+plain_copy(char *to, struct view v)
+{
+	size_t at = 0, n;
+
+	for (; v.len - at >= PLAIN_STEP; at += PLAIN_STEP) {
+		n = plain_step(to + at, v.at + at);
+		if (n < PLAIN_STEP)
+			return at + n;
+	}
+	/* The last few once more with those in front of them. */
+	if (v.len >= PLAIN_STEP)
+		return v.len - PLAIN_STEP + plain_step(to + v.len - PLAIN_STEP, v.at + v.len - PLAIN_STEP);
+	while (at < v.len && plain_octet((unsigned char)v.at[at])) {
+		to[at] = v.at[at];
+		at++;
+	}
+	return at;
+}
+
+#define PLAIN_SHORT 16u
+
 /*
- * 16 octets at most, if all of them are plain: two words that overlap, or three octets. False: they
- * are not, or are more; what is at `to` is of no account.
+ * PLAIN_SHORT octets at most, if all of them are plain: two words that overlap, or three octets. False:
+ * they are not, or are more; what is at `to` is of no account.
  */
 static inline bool
 plain_copy_short(char *to, struct view v)
 {
 	uint64_t first, last;
 
-	if (v.len > 16)
+	if (v.len > PLAIN_SHORT)
 		return false;
 	if (v.len > 8) {
 		first = plain_load(v.at, 8);
@@ -131,27 +154,6 @@ plain_copy_short(char *to, struct view v)
 			return false;
 	}
 	return true;
-}
-
-/* Copies as many octets as are plain, and returns how many. There is room for all of v, which may be written to. */
-static inline size_t
-plain_copy(char *to, struct view v)
-{
-	size_t at = 0, n;
-
-	for (; v.len - at >= PLAIN_STEP; at += PLAIN_STEP) {
-		n = plain_step(to + at, v.at + at);
-		if (n < PLAIN_STEP)
-			return at + n;
-	}
-	/* The last few once more with those in front of them. */
-	if (v.len >= PLAIN_STEP)
-		return v.len - PLAIN_STEP + plain_step(to + v.len - PLAIN_STEP, v.at + v.len - PLAIN_STEP);
-	while (at < v.len && plain_octet((unsigned char)v.at[at])) {
-		to[at] = v.at[at];
-		at++;
-	}
-	return at;
 }
 
 #endif

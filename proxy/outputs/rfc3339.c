@@ -5,8 +5,6 @@
  */
 #include "proxy/outputs/rfc3339.h"
 
-#include "proxy/outputs/digits.h"
-
 #define DAYS_OF_400_YEARS 146097u
 #define DAYS_TO_1970      719468u       /* from March 1 of year 0 */
 
@@ -28,40 +26,27 @@ put_date(char *at, uint32_t days_since_1970)
 	digits_put_pair(at + 8, date);
 }
 
-static void
-put_second(char *at, uint64_t second)
+void
+rfc3339_keep(struct rfc3339_kept *kept, uint64_t second)
 {
 	static const char form[] = "YYYY-MM-DDThh:mm:ss.";
 	uint32_t of_day = (uint32_t)(second % 86400);
+	char *at = kept->text;
 
-	memcpy(at, form, sizeof(form) - 1);
+	memcpy(at, form, sizeof(kept->text));
 	put_date(at, (uint32_t)(second / 86400));
 	digits_put_pair(at + 11, of_day / 3600);
 	digits_put_pair(at + 14, of_day / 60 % 60);
 	digits_put_pair(at + 17, of_day % 60);
+	kept->next = second + 1;
 }
 
 void
-rfc3339_put(struct buffer *out, uint64_t time_us, struct rfc3339_kept *kept)
+rfc3339_put(struct buffer *out, uint64_t time_us)
 {
-	struct rfc3339_kept nothing = {.next = 0};
-	uint64_t second = time_us / 1000000;
-	uint32_t us = (uint32_t)(time_us - second * 1000000);
-	char *at;
+	struct rfc3339_kept kept = {.next = 0};
 
-	if (kept == NULL)
-		kept = &nothing;
-	if (kept->next != second + 1) {
-		put_second(kept->text, second);
-		kept->next = second + 1;
-	}
 	buffer_reserve(out, RFC3339_LEN);
-	at = out->at + out->len;
-	memcpy(at, kept->text, sizeof(kept->text));
-	at += sizeof(kept->text);
-	digits_put_pair(at, us / 10000);
-	digits_put_pair(at + 2, us / 100 % 100);
-	digits_put_pair(at + 4, us % 100);
-	at[6] = 'Z';
+	rfc3339_write(out->at + out->len, time_us, &kept);
 	out->len += RFC3339_LEN;
 }

@@ -162,7 +162,7 @@ session_line(const struct open_session *session, const struct event *event, FILE
 	struct buffer began = {NULL, 0, 0};
 
 	flockfile(out);         /* other workers' sessions end too */
-	rfc3339_put(&began, session->began_us, NULL);
+	rfc3339_put(&began, session->began_us);
 	fprintf(out, "#%-5" PRIu64 " %.*s %9.3f s  %-11s  %s -> %s; ", session->number, (int)began.len, began.at,
 	    (double)event->as.close.duration_us / 1e6, event->as.close.how, session->client, session->server);
 	buffer_free(&began);

@@ -26,7 +26,7 @@ text_show_open(struct text_line *line, const struct event *event)
 		escape_words(line->out, event->as.open.preface);
 	}
 	text_line_note(line, "at ");
-	rfc3339_put(line->out, event->time_us, NULL);
+	rfc3339_put(line->out, event->time_us);
 	text_line_end(line);
 }
 

@@ -239,20 +239,32 @@ event_tls_of_leg(struct session *s, const struct event_tls *tls)
 }
 
 static struct view
-header_text(struct session *s, const struct transaction *t, struct view name)
+header_text(struct session *s, struct view value)
 {
-	struct view value;
 	size_t size;
 	char *out;
 
-	if (!header_find((struct view){t->header, t->header_len}, name, &value))
-		return VIEW_NONE;
-	if (header_is_plain(value))
+	if (value.at == NULL || header_is_plain(value))
 		return value;
 	/* An encoded octet becomes four of UTF-8 at most. */
 	size = 4 * value.len + 1;
 	out = arena_take(s->config->arena, size);
 	return (struct view){out, header_decode(value, out, size)};
+}
+
+static void
+header_fields(struct session *s, const struct transaction *t, struct event *e)
+{
+	static const struct view names[] = {
+	    {"Subject", 7}, {"From", 4}, {"To", 2}, {"Message-ID", 10}, {"Date", 4}};
+	struct view values[sizeof names / sizeof *names];
+
+	header_find_each((struct view){t->header, t->header_len}, names, values, sizeof names / sizeof *names);
+	e->as.message.subject = header_text(s, values[0]);
+	e->as.message.from = header_text(s, values[1]);
+	e->as.message.to = header_text(s, values[2]);
+	e->as.message.message_id = header_text(s, values[3]);
+	e->as.message.date = header_text(s, values[4]);
 }
 
 static const struct event_recipient *
@@ -318,13 +330,8 @@ event_message(struct session *s, struct transaction *t)
 	e.as.message.octets = t->octets;
 	e.as.message.lines = t->lines;
 	e.as.message.transfer = t->transfer;
-	if (!s->config->events.counts_only) {
-		e.as.message.subject = header_text(s, t, VIEW("Subject"));
-		e.as.message.from = header_text(s, t, VIEW("From"));
-		e.as.message.to = header_text(s, t, VIEW("To"));
-		e.as.message.message_id = header_text(s, t, VIEW("Message-ID"));
-		e.as.message.date = header_text(s, t, VIEW("Date"));
-	}
+	if (!s->config->events.counts_only)
+		header_fields(s, t, &e);
 	e.as.message.code = t->code;
 	e.as.message.server_code = t->server_code != t->code ? t->server_code : 0;
 	e.as.message.incomplete = why_incomplete(s, t);
