@@ -7,6 +7,9 @@
 
 #include <assert.h>
 
+/* Seldom called: not to be in the way of what each unit needs. */
+#define COLD __attribute__((noinline, cold))
+
 /* Where in a line or reply that was cut (struct smtp_stream.rest). */
 enum rest {
 	REST_NONE,
@@ -42,7 +45,7 @@ unit_done(struct smtp_stream *stream, struct smtp_unit *unit)
 }
 
 /* Behind a gap: the end of a line whose start is missing. */
-static bool
+static COLD bool
 feed_lost(struct smtp_stream *stream, const char *octets, size_t len, struct smtp_unit *unit)
 {
 	unit_begin(stream, SMTP_UNIT_LEFTOVER, octets, len, unit);
@@ -67,7 +70,7 @@ client_begins(struct smtp_dialogue *d, struct smtp_stream *stream)
  * The start of a line or reply that was cut. What stands behind its last octet is not known
  * yet, so that a CR there is judged with the rest.
  */
-static unsigned
+static COLD unsigned
 cut_marks(struct smtp_stream *stream, struct view wire)
 {
 	stream->after_cr = false;
@@ -89,7 +92,7 @@ rest_behind(const struct smtp_reply_line *line)
 }
 
 /* The rest of a line that was cut, as far as it is there. */
-static bool
+static COLD bool
 feed_rest(struct smtp_stream *stream, const char *octets, size_t len, struct smtp_unit *unit)
 {
 	const char *lf;
@@ -255,7 +258,7 @@ reply_done(struct smtp_dialogue *d, const char *octets, size_t len, const struct
 }
 
 /* A line of the server's, whole or cut, that is no reply and answers nothing. */
-static bool
+static COLD bool
 not_reply(struct smtp_stream *stream, const char *octets, size_t len, bool cut, struct smtp_unit *unit)
 {
 	unit_begin(stream, SMTP_UNIT_NOT_REPLY, octets, len, unit);
@@ -263,7 +266,7 @@ not_reply(struct smtp_stream *stream, const char *octets, size_t len, bool cut, 
 	return unit_done(stream, unit);
 }
 
-static bool
+static COLD bool
 reply_cut(struct smtp_dialogue *d, const char *octets, struct smtp_unit *unit)
 {
 	struct smtp_stream *stream = &d->stream[SMTP_SERVER];

@@ -243,10 +243,8 @@ static const struct view ftp_words[] = {
 
 /* A line of the first reply, where the server is seen from its start. */
 static int
-points_of_greeting(const struct smtp_reply_line *line, bool usual_port)
+points_of_greeting(const struct smtp_reply_line *line, bool usual_port, bool ftp)
 {
-	bool ftp = HAS_ANY(line->text, ftp_words);
-
 	if (HAS_ANY(line->text, sure_words) || (!ftp && has_text(line->text, VIEW("SMTP"))))
 		return SURE;
 	if (line->code != 220 && line->code / 100 < 4)
@@ -313,6 +311,7 @@ weigh_server(struct side *server)
 	bool                   refused = false; /* the greeting was no 220 */
 
 	for (int lines = 0; !server->foreign && line_next(&rest, &wire); lines++) {
+		bool ftp;
 		int points;
 
 		smtp_reply_line_parse(wire, &line);
@@ -326,10 +325,11 @@ weigh_server(struct side *server)
 			place = LATER;          /* what was in front is missing */
 		if (place <= REST_OF_GREETING) {
 			/* A usual port makes no mail server of one that has said FTP in a line before. */
-			points = points_of_greeting(&line, server->usual_port && mailish);
+			ftp = HAS_ANY(line.text, ftp_words);
+			points = points_of_greeting(&line, server->usual_port && mailish, ftp);
 			if (place == REST_OF_GREETING && points != SURE && points != FOREIGN)
 				points = 0;
-			mailish &= !HAS_ANY(line.text, ftp_words);
+			mailish &= !ftp;
 			refused |= line.code != 220;
 			place = line.separator == '-' ? REST_OF_GREETING : ANSWER;
 		} else {

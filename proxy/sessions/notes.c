@@ -15,13 +15,13 @@ note_new(struct session *s)
 	struct note *note = s->free_notes;
 
 	if (note == NULL) {
-		note = calloc(1, sizeof *note);
+		note = malloc(sizeof *note);
 		if (note == NULL)
 			abort();
-		return note;
+	} else {
+		s->free_notes = note->next;
+		s->free_count--;
 	}
-	s->free_notes = note->next;
-	s->free_count--;
 	memset(note, 0, sizeof *note);
 	return note;
 }

@@ -207,7 +207,7 @@ reply_is_wanted(struct session *s, unsigned verb)
 }
 
 /* Whether octets of an unfinished unit may go on before it is known what they are. */
-static bool
+static __attribute__((noinline)) bool
 may_go_ahead(struct session *s, enum smtp_side from)
 {
 	const struct ruleset *rules = s->config->rules;

@@ -50,8 +50,10 @@ reply_arrives(struct session *s, struct passage *p)
 		finding_count(s, p, FINDING_RSP_UNSOLICITED);
 	if (p->unit.missing > 0)
 		finding_count(s, p, FINDING_RSP_MISSING);
-	if (e != NULL && e->kind == SMTP_CONTENT_DONE && s->dialogue.lmtp)
+	if (e != NULL && e->kind == SMTP_CONTENT_DONE && s->dialogue.lmtp) {
 		verdicts_lmtp_missing(s, e);
+		p->unit.of = e = smtp_dialogue_unsettled(&s->dialogue, SMTP_SERVER);
+	}
 	if ((p->unit.marks & SMTP_MARK_CUT) || !session_has_rules(s))
 		return;
 	facts_fill(s, &facts, RULES_AT_REPLY);

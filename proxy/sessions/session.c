@@ -151,18 +151,16 @@ other_settles(struct session *s, enum smtp_side from, struct passage *p)
 }
 
 static void
-unit_arrives(struct session *s, enum smtp_side from, struct passage *p)
+unit_arrives(struct session *s, struct passage *p)
 {
 	struct rules_facts facts;
 
-	(void)from;
 	switch (p->unit.type) {
 	case SMTP_UNIT_COMMAND:
 		command_arrives(s, p);
 		break;
 	case SMTP_UNIT_REPLY:
 		reply_arrives(s, p);
-		p->unit.of = smtp_dialogue_unsettled(&s->dialogue, from);
 		break;
 	case SMTP_UNIT_CONTENT:
 	case SMTP_UNIT_CONTENT_END:
@@ -269,7 +267,7 @@ next_unit(struct session *s, enum smtp_side from, struct passage *p, struct view
 		dir->pending->resumed = !verdicts_wait_for(s, &dir->pending->passage);
 	if (dir->held || (dir->pending != NULL && !dir->pending->resumed))
 		return false;
-	if (securing_blocks(s, from)) {
+	if (s->securing != NULL && securing_blocks(s, from)) {
 		/* A client that is in TLS waits for a greeting as any other. */
 		if (from == SMTP_CLIENT && s->waited == 0 && rest.len > 0 && securing_is_early(s))
 			s->waited = SMTP_MARK_EARLY;
@@ -299,7 +297,7 @@ next_unit(struct session *s, enum smtp_side from, struct passage *p, struct view
 		wire_from_server(s, &p->unit);
 	if (from == SMTP_CLIENT && s->waited != 0)
 		has_waited(s, &p->unit);
-	unit_arrives(s, from, p);
+	unit_arrives(s, p);
 	return true;
 }
 
@@ -324,7 +322,7 @@ nobody_listens(struct session *s, enum smtp_side from)
 }
 
 /* Of content that goes no further none counts: how much of it there was by then is a matter of cuts. */
-static void
+static inline void
 count_unit(struct session *s, struct direction *dir, const struct passage *p)
 {
 	bool ended = p->held || passage_ends(p);
@@ -350,7 +348,7 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 			take_unit(s, from, rest);
 			return octets.len;
 		}
-		if (from == SMTP_SERVER)
+		if (from == SMTP_SERVER && s->securing != NULL)
 			rest = securing_takes_clear(s, rest);
 		if (!plan_has_room(s)) {
 			s->plan->again = true;
@@ -365,7 +363,7 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 			steps_pause(s, from, &p);
 			break;
 		}
-		if (!p.held && from == SMTP_SERVER && securing_waits(s, &p)) {
+		if (!p.held && from == SMTP_SERVER && s->securing != NULL && securing_waits(s, &p)) {
 			steps_keep(s, from, &p);
 			break;
 		}
@@ -394,7 +392,7 @@ feed_units(struct session *s, enum smtp_side from, struct view octets)
 		count_unit(s, dir, &p);
 		if (p.unit.type == SMTP_UNIT_HANDOVER)
 			rest = glued_by_client(s, rest);
-		if (from == SMTP_SERVER)
+		if (from == SMTP_SERVER && s->securing != NULL)
 			rest = securing_takes_clear(s, rest);
 		forged_go_out(s);
 		if (from == SMTP_SERVER && client_may_go_on(s)) {

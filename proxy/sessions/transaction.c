@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/sessions/state.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "decoders/smtp/content.h"
@@ -11,26 +12,41 @@
 #define HEADER_START 1000u      /* octets; most headers need no more */
 #define HEADER_STEP  256u       /* octets at a time, so that not much is copied of what stands behind the header */
 
+/* A text of the transaction's own: in its room as long as there is any. */
 static char *
-copy_text(struct view v)
+keep_text(struct transaction *t, struct view v)
 {
-	char *text = must(malloc(v.len + 1));
+	char *text = t->room + t->room_used;
 
+	if (v.len < sizeof t->room - t->room_used)
+		t->room_used += (uint32_t)v.len + 1;
+	else
+		text = must(malloc(v.len + 1));
 	if (v.len > 0)
 		memcpy(text, v.at, v.len);
 	text[v.len] = '\0';
 	return text;
 }
 
+static void
+forget_text(struct transaction *t, char *text)
+{
+	if (text != NULL && (text < t->room || text >= t->room + sizeof t->room))
+		free(text);
+}
+
 struct transaction *
 transaction_new(struct view reverse_path, uint32_t number)
 {
-	struct transaction *t = must(calloc(1, sizeof *t));
+	struct transaction *t = must(malloc(sizeof *t));
 
+	memset(t, 0, offsetof(struct transaction, first));
 	t->refs = 1;
 	t->number = number;
+	t->recipients = t->first;
+	t->recipient_room = sizeof t->first / sizeof *t->first;
 	if (reverse_path.at != NULL)
-		t->reverse_path = copy_text(reverse_path);
+		t->reverse_path = keep_text(t, reverse_path);
 	return t;
 }
 
@@ -56,11 +72,24 @@ transaction_unref(struct session *s, struct transaction *t)
 	}
 	rewriting_free(s, t);
 	for (uint32_t i = 0; i < t->recipient_count; i++)
-		free(t->recipients[i].address);
-	free(t->recipients);
-	free(t->reverse_path);
+		forget_text(t, t->recipients[i].address);
+	if (t->recipients != t->first)
+		free(t->recipients);
+	forget_text(t, t->reverse_path);
 	free(t->header);
 	free(t);
+}
+
+static void
+widen(struct transaction *t)
+{
+	struct recipient *more = t->recipients != t->first ? t->recipients : NULL;
+
+	t->recipient_room *= 2;
+	more = must(realloc(more, t->recipient_room * sizeof *more));
+	if (t->recipients == t->first)
+		memcpy(more, t->first, sizeof t->first);
+	t->recipients = more;
 }
 
 uint32_t
@@ -72,14 +101,12 @@ transaction_add_recipient(struct transaction *t, struct view address)
 		t->unlisted++;
 		return TRANSACTION_RECIPIENTS;
 	}
-	if (t->recipient_count == t->recipient_room) {
-		t->recipient_room = t->recipient_room > 0 ? 2 * t->recipient_room : 2;
-		t->recipients = must(realloc(t->recipients, t->recipient_room * sizeof *t->recipients));
-	}
+	if (t->recipient_count == t->recipient_room)
+		widen(t);
 	r = &t->recipients[t->recipient_count];
 	memset(r, 0, sizeof *r);
 	if (address.at != NULL) {
-		r->address = copy_text(address);
+		r->address = keep_text(t, address);
 		r->address_len = (uint32_t)address.len;
 	}
 	return t->recipient_count++;

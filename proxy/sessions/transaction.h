@@ -16,10 +16,11 @@ struct rewriting;
 struct session;
 
 #define TRANSACTION_RECIPIENTS 2000u            /* kept one by one; more are counted */
+#define TRANSACTION_ROOM       128u             /* octets */
 #define TRANSACTION_HEADER     (64u * 1024)     /* octets of the header that are kept */
 
 struct recipient {
-	char    *address;               /* owned; NULL: the command named none */
+	char    *address;               /* in the transaction's room, or owned; NULL: the command named none */
 	uint32_t address_len;
 	uint16_t code, server_code;     /* to its RCPT: as the client was told, as the server said; 0: none */
 	uint16_t final;                 /* LMTP, behind the content: as the client was told; 0: none yet */
@@ -29,8 +30,8 @@ struct recipient {
 struct transaction {
 	unsigned          refs;
 	uint32_t          number;               /* of the session's MAIL commands; 0: without MAIL */
-	char             *reverse_path;         /* owned; NULL: none, "" is the null reverse-path */
-	struct recipient *recipients;
+	char             *reverse_path;         /* in room, or owned; NULL: none, "" is the null reverse-path */
+	struct recipient *recipients;           /* first, or owned */
 	uint32_t          recipient_count, recipient_room;
 	uint64_t          unlisted;             /* recipients above the ceiling */
 	uint32_t          accepted;             /* recipients that the client was told are accepted */
@@ -56,6 +57,10 @@ struct transaction {
 	struct rewriting *rewriting;            /* what rules make of the content; owned; NULL: nothing */
 	bool              saved;                /* a rule wants it kept */
 	uint32_t          next_final[2];        /* LMTP: recipients whose final reply is next, by column */
+	uint32_t          room_used;
+	/* Most transactions need no more than this, and so one allocation. */
+	struct recipient  first[2];
+	char              room[TRANSACTION_ROOM];       /* for the reverse-path and addresses, while they fit */
 };
 
 /* A new one with one reference. reverse_path is copied; .at NULL: there was no MAIL. */
