@@ -251,14 +251,16 @@ url_address_set_port(union url_address *address, uint16_t port)
 static char *
 put_number(char *at, unsigned value)
 {
-	char digits[5];
-	size_t from = sizeof digits;
-
-	do
-		digits[--from] = (char)('0' + value % 10);
-	while ((value /= 10) > 0);
-	memcpy(at, digits + from, sizeof digits - from);
-	return at + sizeof digits - from;
+	if (value >= 10000)
+		*at++ = (char)('0' + value / 10000 % 10);
+	if (value >= 1000)
+		*at++ = (char)('0' + value / 1000 % 10);
+	if (value >= 100)
+		*at++ = (char)('0' + value / 100 % 10);
+	if (value >= 10)
+		*at++ = (char)('0' + value / 10 % 10);
+	*at++ = (char)('0' + value % 10);
+	return at;
 }
 
 /* Each session has two of these to write; printf costs twenty times as much. */

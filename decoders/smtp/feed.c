@@ -62,7 +62,7 @@ client_begins(struct smtp_dialogue *d, struct smtp_stream *stream)
 	stream->marks = 0;
 	if (e != NULL && e->kind == SMTP_GREETING && e->client_is_owed > 0)
 		stream->marks = SMTP_MARK_EARLY | (d->client_spoke ? SMTP_MARK_PIPELINED : 0);
-	else if (d->auth == 0 && !d->unsure && smtp_dialogue_client_is_owed(d))
+	else if (e != NULL && d->auth == 0 && !d->unsure && smtp_dialogue_client_is_owed(d))
 		stream->marks = SMTP_MARK_PIPELINED;
 }
 

@@ -104,32 +104,43 @@ look_for_odd(const char *octets)
 #endif
 
 /*
- * The next STEP octets, if there is nothing odd among them but whole line ends that no dot follows,
- * and no CR in front of them. False: nothing was scanned.
+ * As many times STEP octets as have nothing odd in them but whole line ends that no dot follows, and
+ * no CR in front of them. Returns how many octets that is.
  */
-static inline bool
-step_plainly(struct smtp_scan *scan, const char *octets)
+static inline size_t
+scan_plainly(struct smtp_scan *scan, const char *octets, size_t len)
 {
-	uint64_t odd = look_for_odd(octets);
-	unsigned lines = 0;
-	bool ended = false;
+	bool start = scan->line_start;
+	size_t at = 0;
 
-	if (scan->after_cr || (scan->line_start && octets[0] == '.'))
-		return false;
-	while (odd != 0) {
-		unsigned at = (unsigned)__builtin_ctzll(odd);
+	if (scan->after_cr)
+		return 0;
+	for (; len - at >= STEP; at += STEP) {
+		const char *these = octets + at;
+		uint64_t odd = look_for_odd(these);
+		unsigned lines = 0;
 
-		if (at > STEP - 2 || octets[at] != '\r' || octets[at + 1] != '\n')
-			return false;
-		ended = at == STEP - 2;
-		if (!ended && octets[at + 2] == '.')
-			return false;
-		odd &= ~(UINT64_C(3) << at);
-		lines++;
+		if (start && *these == '.')
+			break;
+		start = false;
+		while (odd != 0) {
+			unsigned n = (unsigned)__builtin_ctzll(odd);
+
+			if (n > STEP - 2 || memcmp(these + n, "\r\n", 2) != 0)
+				break;
+			if (n == STEP - 2)
+				start = true;
+			else if (these[n + 2] == '.')
+				break;
+			odd &= ~(UINT64_C(3) << n);
+			lines++;
+		}
+		if (odd != 0)
+			return at;
+		scan->lines += lines;
+		scan->line_start = start;
 	}
-	scan->lines += lines;
-	scan->line_start = ended;
-	return true;
+	return at;
 }
 
 /* Few are set, and not every machine counts them in one instruction. */
@@ -178,11 +189,7 @@ smtp_scan(struct smtp_scan *scan, const char *octets, size_t len, bool past_dots
 	char rest[STEP] = {0};
 	size_t at = 0, scanned;
 
-	while (len - at >= STEP) {
-		if (step_plainly(scan, octets + at)) {
-			at += STEP;
-			continue;
-		}
+	while (len - (at += scan_plainly(scan, octets + at, len - at)) >= STEP) {
 		scanned = step(scan, look(octets + at), STEP, past_dots);
 		at += scanned;
 		if (scanned < STEP)

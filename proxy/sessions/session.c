@@ -428,7 +428,7 @@ session_feed(struct session *s, enum smtp_side from, const char *octets, size_t 
 	if (dir->held)
 		used = len;
 	/* What an interruption left may be several units. */
-	if (!s->over && !plan->again && !dir->interrupted)
+	if (used < len && !s->over && !plan->again && !dir->interrupted)
 		put_ahead(s, from, (struct view){octets + used, len - used});
 	plan->used = used;
 	if (from == SMTP_CLIENT && !plan->again && s->from[SMTP_SERVER].interrupted) {
