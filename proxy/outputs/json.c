@@ -431,11 +431,7 @@ head(struct buffer *out, const struct event *event, struct rfc3339_kept *kept)
 	at += RFC3339_LEN;
 	memcpy(at, session, sizeof(session) - 1);
 	at += sizeof(session) - 1;
-	out->len = (size_t)(at - out->at);
-	if (event->session == 0)
-		json_put_literal_(out, "null", 4);
-	else
-		json_put_count_(out, event->session);
+	json_end_(out, event->session == 0 ? json_literal_(at, "null", 4) : json_put_count_(at, event->session));
 }
 
 void

@@ -57,15 +57,13 @@ put_rest(struct buffer *out, struct view v)
 
 /* The string in quotes, if it is short and plain; for such a one there is room. False: nothing was done. */
 static inline bool
-put_short(struct buffer *out, struct view v)
+put_short(struct buffer *out, char *at, struct view v)
 {
-	char *at = out->at + out->len;
-
 	at[0] = '"';
 	if (!plain_copy_short(at + 1, v))
 		return false;
 	at[1 + v.len] = '"';
-	out->len += v.len + 2;
+	json_end_(out, at + v.len + 2);
 	return true;
 }
 
@@ -89,7 +87,7 @@ put_plain(struct buffer *out, struct view v)
 static bool
 put_string(struct buffer *out, struct view v)
 {
-	if (put_short(out, v) || put_plain(out, v))
+	if (put_short(out, out->at + out->len, v) || put_plain(out, v))
 		return true;
 	out->at[out->len++] = '"';
 	return put_rest(out, v);
@@ -105,30 +103,25 @@ put_base64(struct buffer *out, struct view octets)
 }
 
 /* The last four digits are put behind the others. */
-static __attribute__((noinline)) void
-put_long_count(struct buffer *out, uint64_t value)
+static __attribute__((noinline)) char *
+put_long_count(char *at, uint64_t value)
 {
 	uint32_t last = (uint32_t)(value % 10000);
-	char *at;
 
-	json_put_count_(out, value / 10000);
-	at = out->at + out->len;
+	at = json_put_count_(at, value / 10000);
 	digits_put_pair(at, last / 100);
 	digits_put_pair(at + 2, last % 100);
-	out->len += 4;
+	return at + 4;
 }
 
 /* Most are a reply code, or less. */
-void
-json_put_count_(struct buffer *out, uint64_t value)
+char *
+json_put_count_(char *at, uint64_t value)
 {
 	uint32_t small = (uint32_t)value, pair = small / 100;
-	char *at = out->at + out->len;
 
-	if (value >= 10000) {
-		put_long_count(out, value);
-		return;
-	}
+	if (value >= 10000)
+		return put_long_count(at, value);
 	if (pair >= 10) {
 		digits_put_pair(at, pair);
 		at += 2;
@@ -137,28 +130,25 @@ json_put_count_(struct buffer *out, uint64_t value)
 	}
 	if (small >= 10) {
 		digits_put_pair(at, small - pair * 100);
-		at += 2;
-	} else {
-		*at++ = (char)('0' + small);
+		return at + 2;
 	}
-	out->len = (size_t)(at - out->at);
+	*at++ = (char)('0' + small);
+	return at;
 }
 
-void
-json_put_ms_(struct buffer *out, int64_t us)
+char *
+json_put_ms_(char *at, int64_t us)
 {
 	uint64_t value = us < 0 ? 0 - (uint64_t)us : (uint64_t)us;
 	uint32_t decimals = (uint32_t)(value % 1000);
-	char *at;
 
 	if (us < 0)
-		out->at[out->len++] = '-';
-	json_put_count_(out, value / 1000);
-	at = out->at + out->len;
+		*at++ = '-';
+	at = json_put_count_(at, value / 1000);
 	at[0] = '.';
 	at[1] = (char)('0' + decimals / 100);
 	digits_put_pair(at + 2, decimals % 100);
-	out->len += 4;
+	return at + 4;
 }
 
 static void
@@ -184,12 +174,14 @@ put_long_octets(struct buffer *out, const char *name, struct view octets)
 }
 
 void
-json_put_octets_(struct buffer *out, const char *name, struct view octets)
+json_put_octets_(struct buffer *out, char *at, const char *name, struct view octets)
 {
-	if (octets.at == NULL)
-		json_put_literal_(out, "null", 4);
-	else if (!put_short(out, octets))
+	if (octets.at == NULL) {
+		json_end_(out, json_literal_(at, "null", 4));
+	} else if (!put_short(out, at, octets)) {
+		json_end_(out, at);
 		put_long_octets(out, name, octets);
+	}
 }
 
 /* The name between quotes, its ASCII letters raised within the buffer. */
@@ -225,7 +217,7 @@ json_member(struct buffer *out, struct view name, struct view octets)
 	buffer_char(out, ':');
 	buffer_reserve(out, JSON_SHORT + 2);
 	if (octets.at == NULL) {
-		json_put_literal_(out, "null", 4);
+		buffer_put(out, VIEW("null"));
 	} else if (!put_string(out, octets)) {
 		buffer_char(out, ',');
 		buffer_reserve(out, len);
@@ -239,17 +231,16 @@ json_member(struct buffer *out, struct view name, struct view octets)
 void
 json_number(struct buffer *out, const char *name, double value)
 {
-	json_name_(out, name, 16);
+	json_end_(out, json_name_(out, name, 16));
 	buffer_printf(out, "%.6g", value);
 }
 
 void
 json_time(struct buffer *out, const char *name, uint64_t time_us)
 {
-	json_name_(out, name, RFC3339_LEN + 2);
-	json_put_literal_(out, "\"", 1);
+	json_end_(out, json_literal_(json_name_(out, name, RFC3339_LEN + 2), "\"", 1));
 	rfc3339_put(out, time_us);
-	json_put_literal_(out, "\"", 1);
+	buffer_char(out, '"');
 }
 
 bool

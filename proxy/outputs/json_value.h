@@ -18,8 +18,11 @@
 
 #define JSON_MEMBER static inline __attribute__((always_inline))
 
-/* Puts `,"name":`, and makes room for so many octets behind it. Nobody calls it but the functions below. */
-JSON_MEMBER void
+/*
+ * Puts `,"name":`, and makes room for so many octets behind it. Returns where they go: nothing counts
+ * until json_end_ says where the value ends. Nobody calls it but the functions below.
+ */
+JSON_MEMBER char *
 json_name_(struct buffer *out, const char *name, size_t more)
 {
 	size_t len = strlen(name);
@@ -35,28 +38,34 @@ json_name_(struct buffer *out, const char *name, size_t more)
 	at += len;
 	*at++ = '"';
 	*at++ = ':';
-	out->len = (size_t)(at - out->at);
+	return at;
 }
 
-/* The values alone; for the functions below as well. There is room: for JSON_SHORT octets and quotes, or the number. */
-void json_put_octets_(struct buffer *out, const char *name, struct view octets);
-void json_put_count_(struct buffer *out, uint64_t value);
-void json_put_ms_(struct buffer *out, int64_t us);
+JSON_MEMBER void
+json_end_(struct buffer *out, char *end)
+{
+	out->len = (size_t)(end - out->at);
+}
 
 /* So many octets, for which there is room. */
-JSON_MEMBER void
-json_put_literal_(struct buffer *out, const char *literal, size_t len)
+JSON_MEMBER char *
+json_literal_(char *at, const char *literal, size_t len)
 {
-	memcpy(out->at + out->len, literal, len);
-	out->len += len;
+	memcpy(at, literal, len);
+	return at + len;
 }
+
+/* The values alone, where there is room: for JSON_SHORT octets and quotes, or the number. */
+void json_put_octets_(struct buffer *out, char *at, const char *name, struct view octets);
+char *json_put_count_(char *at, uint64_t value);
+char *json_put_ms_(char *at, int64_t us);
 
 /* Opens an object '{' or an array '['; name NULL: as an element of an array, or a line. */
 JSON_MEMBER void
 json_open(struct buffer *out, const char *name, char bracket)
 {
 	if (name != NULL)
-		json_name_(out, name, 1);
+		json_end_(out, json_name_(out, name, 1));
 	else if (out->len > 0 && out->at[out->len - 1] == '}')
 		buffer_char(out, ',');
 	buffer_char(out, bracket);
@@ -71,26 +80,22 @@ json_close(struct buffer *out, char bracket)
 JSON_MEMBER void
 json_null(struct buffer *out, const char *name)
 {
-	json_name_(out, name, 4);
-	json_put_literal_(out, "null", 4);
+	json_end_(out, json_literal_(json_name_(out, name, 4), "null", 4));
 }
 
 JSON_MEMBER void
 json_bool(struct buffer *out, const char *name, bool value)
 {
-	json_name_(out, name, 5);
-	if (value)
-		json_put_literal_(out, "true", 4);
-	else
-		json_put_literal_(out, "false", 5);
+	char *at = json_name_(out, name, 5);
+
+	json_end_(out, value ? json_literal_(at, "true", 4) : json_literal_(at, "false", 5));
 }
 
 /* Octets from the wire: a string, with a sibling NAME_base64 where they are not UTF-8; .at NULL is null. */
 JSON_MEMBER void
 json_octets(struct buffer *out, const char *name, struct view octets)
 {
-	json_name_(out, name, JSON_SHORT + 2);
-	json_put_octets_(out, name, octets);
+	json_put_octets_(out, json_name_(out, name, JSON_SHORT + 2), name, octets);
 }
 
 /* A word or sentence of our own, or of the user's files; NULL is null. */
@@ -104,36 +109,33 @@ json_word(struct buffer *out, const char *name, const char *value)
 JSON_MEMBER void
 json_type(struct buffer *out, const char *literal)
 {
-	json_name_(out, "event", strlen(literal) + 2);
-	json_put_literal_(out, "\"", 1);
-	json_put_literal_(out, literal, strlen(literal));
-	json_put_literal_(out, "\"", 1);
+	char *at = json_name_(out, "event", strlen(literal) + 2);
+
+	at = json_literal_(at, "\"", 1);
+	at = json_literal_(at, literal, strlen(literal));
+	json_end_(out, json_literal_(at, "\"", 1));
 }
 
 JSON_MEMBER void
 json_count(struct buffer *out, const char *name, uint64_t value)
 {
-	json_name_(out, name, JSON_NUMBER_MAX);
-	json_put_count_(out, value);
+	json_end_(out, json_put_count_(json_name_(out, name, JSON_NUMBER_MAX), value));
 }
 
 /* 0 is null. */
 JSON_MEMBER void
 json_code(struct buffer *out, const char *name, uint16_t code)
 {
-	json_name_(out, name, JSON_NUMBER_MAX);
-	if (code == 0)
-		json_put_literal_(out, "null", 4);
-	else
-		json_put_count_(out, code);
+	char *at = json_name_(out, name, JSON_NUMBER_MAX);
+
+	json_end_(out, code == 0 ? json_literal_(at, "null", 4) : json_put_count_(at, code));
 }
 
 /* 1234 microseconds: 1.234. */
 JSON_MEMBER void
 json_ms(struct buffer *out, const char *name, int64_t us)
 {
-	json_name_(out, name, 1 + JSON_NUMBER_MAX + 4);
-	json_put_ms_(out, us);
+	json_end_(out, json_put_ms_(json_name_(out, name, 1 + JSON_NUMBER_MAX + 4), us));
 }
 
 /* A member whose name is a peer's: in upper case. */
