@@ -71,8 +71,11 @@ line_length(struct view v)
 static struct view
 trim(struct view v)
 {
-	while (v.len > 0 && is_space(v.at[0]))
-		v = view_from(v, 1);
+	size_t n = 0;
+
+	while (n < v.len && is_space(v.at[n]))
+		n++;
+	v = view_from(v, n);
 	while (v.len > 0 && is_space(v.at[v.len - 1]))
 		v.len--;
 	return v;

@@ -117,3 +117,18 @@ smtp_content_unstuff(uint8_t *state, struct view stretch, char *out)
 	}
 	return written;
 }
+
+void
+smtp_content_unstuffed(uint8_t *state, struct view stretch)
+{
+	size_t len = stretch.len;
+
+	if (len == 0)
+		return;
+	if (stretch.at[len - 1] == '\r')
+		*state = AFTER_CR;
+	else if (stretch.at[len - 1] == '\n' && (len > 1 ? stretch.at[len - 2] == '\r' : *state == AFTER_CR))
+		*state = LINE_START;
+	else
+		*state = IN_LINE;
+}

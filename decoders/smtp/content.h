@@ -43,4 +43,7 @@ size_t smtp_content_feed(struct smtp_content *c, const char *octets, size_t len,
  */
 size_t smtp_content_unstuff(uint8_t *state, struct view stretch, char *out);
 
+/* The stretch has no such dots, and is taken as it is: *state is brought up to date. */
+void smtp_content_unstuffed(uint8_t *state, struct view stretch);
+
 #endif

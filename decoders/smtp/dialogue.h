@@ -68,6 +68,7 @@ struct smtp_unit {
 	struct smtp_exchange *of;
 	bool                last;       /* REST: the cut line or reply is over */
 	uint32_t            lines;      /* CONTENT: LFs in it */
+	uint32_t            dotted;     /* CONTENT by DATA: its lines that begin with a dot which transparency has added */
 	uint32_t            missing;    /* RESYNC: how many replies are missing in front of it */
 	union {
 		struct smtp_command command;    /* COMMAND */

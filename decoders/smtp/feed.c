@@ -29,6 +29,7 @@ unit_begin(struct smtp_stream *stream, enum smtp_unit_type type, const char *oct
 	unit->of = NULL;
 	unit->last = false;
 	unit->lines = 0;
+	unit->dotted = 0;
 	unit->missing = 0;
 }
 
@@ -180,7 +181,7 @@ feed_content(struct smtp_dialogue *d, const char *octets, size_t len, struct smt
 	size_t end = 0, stretch = 0;
 	unsigned marks = 0;
 	bool over = d->content.by_count && d->content.left == 0;
-	uint64_t lines = d->content.lines;
+	uint64_t lines = d->content.lines, stuffed = d->content.stuffed;
 
 	if (!over && len > 0)
 		stretch = smtp_content_feed(&d->content, octets, len, &end, &marks);
@@ -192,6 +193,7 @@ feed_content(struct smtp_dialogue *d, const char *octets, size_t len, struct smt
 		return false;
 	unit->marks = marks;
 	unit->lines = (uint32_t)(d->content.lines - lines);
+	unit->dotted = (uint32_t)(d->content.stuffed - stuffed);
 	unit->of = smtp_queue_find(&d->queue, d->content_of);
 	return unit_done(stream, unit);
 }
@@ -356,6 +358,7 @@ smtp_dialogue_finish(struct smtp_dialogue *d, enum smtp_side from, const char *o
 	if (place == SMTP_CONTENT)
 		type = SMTP_UNIT_CONTENT;
 	unit_begin(stream, type, octets, len, unit);
+	unit->dotted = *octets == '.';  /* what was kept back is the start of a line */
 	unit->marks = SMTP_MARK_UNTERMINATED | smtp_line_marks(unit->wire) | (d->unsure ? SMTP_MARK_UNSURE : 0);
 	return unit_done(stream, unit);
 }

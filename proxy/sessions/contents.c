@@ -163,7 +163,7 @@ content_arrives(struct session *s, struct passage *p)
 		return;
 	}
 	if (header_is_wanted(s))
-		transaction_keep_header(t, p->unit.wire, !framing->by_count);
+		transaction_keep_header(t, p->unit.wire, !framing->by_count, p->unit.dotted > 0);
 	t->lines += p->unit.lines;
 	before = t->octets;
 	t->octets = framing->by_count ? t->octets + p->unit.wire.len : framing->wire - framing->stuffed;

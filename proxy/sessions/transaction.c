@@ -189,7 +189,7 @@ header_part(struct transaction *t, const char *octets, size_t len)
 }
 
 static void
-keep_header(struct transaction *t, struct view wire, bool by_data)
+keep_header(struct transaction *t, struct view wire, bool by_data, bool dotted)
 {
 	size_t len;
 
@@ -197,23 +197,25 @@ keep_header(struct transaction *t, struct view wire, bool by_data)
 		t->header_room = t->header_room == 0 ? HEADER_START : 2 * t->header_room;
 		t->header = must(realloc(t->header, t->header_room));
 	}
-	if (by_data) {
+	if (by_data && dotted) {
 		len = smtp_content_unstuff(&t->unstuff, wire, t->header + t->header_len);
 	} else {
 		memcpy(t->header + t->header_len, wire.at, wire.len);
 		len = wire.len;
+		if (by_data)
+			smtp_content_unstuffed(&t->unstuff, wire);
 	}
 	t->header_len += header_part(t, t->header + t->header_len, len);
 }
 
 /* One beyond the ceiling is kept as far as it goes. */
 void
-transaction_keep_header(struct transaction *t, struct view wire, bool by_data)
+transaction_keep_header(struct transaction *t, struct view wire, bool by_data, bool dotted)
 {
 	while (!t->header_done && wire.len > 0) {
 		size_t room = TRANSACTION_HEADER - t->header_len, step = room < HEADER_STEP ? room : HEADER_STEP;
 
-		keep_header(t, view_first(wire, step), by_data);
+		keep_header(t, view_first(wire, step), by_data, dotted);
 		wire = view_from(wire, step);
 		if (t->header_len >= TRANSACTION_HEADER)
 			t->header_done = true;

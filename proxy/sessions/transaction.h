@@ -85,7 +85,7 @@ struct recipient *transaction_peek_final(struct transaction *t, enum transaction
 /* Nothing of the content goes on, and how much of it had come by then depends on how it was cut: none of it counts. */
 void transaction_forget_content(struct transaction *t);
 
-/* Of a stretch of content, what is header. wire: by DATA, dots doubled. */
-void transaction_keep_header(struct transaction *t, struct view wire, bool by_data);
+/* Of a stretch of content, what is header. wire: by DATA; dotted: with dots that transparency has added. */
+void transaction_keep_header(struct transaction *t, struct view wire, bool by_data, bool dotted);
 
 #endif

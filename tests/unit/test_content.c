@@ -243,6 +243,30 @@ START_TEST(huge_counts)
 }
 END_TEST
 
+/* Who knows that a stretch has no dots to take off has it where smtp_content_unstuff would be behind it. */
+START_TEST(a_stretch_without_added_dots)
+{
+	static const char octets[] = {'a', '.', '\r', '\n'};
+	char out[4];
+
+	for (unsigned which = 0; which < 256; which++) {
+		char stretch[4] = {octets[which & 3], octets[which >> 2 & 3], octets[which >> 4 & 3], octets[which >> 6]};
+
+		for (size_t len = 0; len <= sizeof stretch; len++) {
+			for (uint8_t before = 0; before < 3; before++) {
+				uint8_t copied = before, passed = before;
+				struct view v = {stretch, len};
+
+				if (smtp_content_unstuff(&copied, v, out) < len)
+					continue;
+				smtp_content_unstuffed(&passed, v);
+				ck_assert_uint_eq(passed, copied);
+			}
+		}
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -257,6 +281,7 @@ main(void)
 	tcase_add_test(tcase, a_chunk_ends_by_its_count);
 	tcase_add_test(tcase, a_line_end_between_two_chunks_is_one);
 	tcase_add_test(tcase, huge_counts);
+	tcase_add_test(tcase, a_stretch_without_added_dots);
 	suite_add_tcase(suite, tcase);
 	return edge_run(suite);
 }
