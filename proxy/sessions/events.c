@@ -22,6 +22,16 @@ begin(struct session *s, enum event_type type)
 	    .since_open_us = s->now_us - s->opened_us};
 }
 
+/* The same for those that come with every unit and set all that is theirs: an event is large. */
+static inline void
+begin_unset(struct session *s, struct event *e, enum event_type type, uint64_t time_us)
+{
+	e->type = type;
+	e->time_us = time_us;
+	e->session = s->number;
+	e->since_open_us = time_us - s->opened_us;
+}
+
 static void
 put(struct session *s, const struct event *event)
 {
@@ -94,16 +104,16 @@ void
 event_command(struct session *s, const struct passage *p, bool forwarded, struct view forwarded_line,
     size_t true_octets)
 {
-	struct event e = begin(s, EVENT_COMMAND);
 	struct smtp_command other;
+	struct event e;
 
-	e.time_us = p->arrived_us;
-	e.since_open_us = p->arrived_us - s->opened_us;
+	begin_unset(s, &e, EVENT_COMMAND, p->arrived_us);
 	e.as.command.command = p->unit.as.command;
 	mask_command(s, &e.as.command.command);
 	e.as.command.name_upper = verb_upper(s, &e.as.command.command);
 	e.as.command.line_octets = true_octets;
 	e.as.command.forwarded = forwarded;
+	e.as.command.forwarded_line = VIEW_NONE;
 	if (forwarded_line.at != NULL) {
 		smtp_command_parse(forwarded_line, &other);
 		/* Where a rule has spoilt it the secret cannot be told from the rest any more. */
@@ -151,8 +161,9 @@ event_reply_to(const struct smtp_exchange *e)
 void
 event_reply(struct session *s, const struct event_reply_of *r)
 {
-	struct event e = begin(s, EVENT_REPLY);
+	struct event e;
 
+	begin_unset(s, &e, EVENT_REPLY, s->now_us);
 	e.as.reply.reply = *r->reply;
 	e.as.reply.to = event_reply_to(r->of);
 	e.as.reply.latency_us = r->latency_us;

@@ -283,8 +283,7 @@ next_unit(struct session *s, enum smtp_side from, struct passage *p, struct view
 		s->waiting = (uint32_t)rest.len;
 		return false;
 	}
-	memset(&p->verdict, 0, sizeof p->verdict);
-	memset(&p->note, 0, sizeof *p - offsetof(struct passage, note));
+	memset(&p->verdict, 0, sizeof *p - offsetof(struct passage, verdict));
 	if (!smtp_dialogue_feed(&s->dialogue, from, rest.at, rest.len, s->now_us, &p->unit) &&
 	    !(from == SMTP_CLIENT && gap_decides(s, rest) &&
 	        smtp_dialogue_feed(&s->dialogue, from, rest.at, rest.len, s->now_us, &p->unit)) &&

@@ -51,16 +51,17 @@ struct auth_state {
 struct passage {
 	struct smtp_unit unit;
 	uint64_t         arrived_us;
-	struct note     *note;                  /* of a command */
-	uint8_t          raised[8];             /* enum finding */
-	unsigned         raised_count;
+	uint8_t          raised[8];             /* enum finding, as far as raised_count says */
+	size_t           truncate_at;           /* where truncated */
+	/* From here on all is 0 at first. */
 	struct verdict   verdict;
+	struct note     *note;                  /* of a command */
 	size_t           step;                  /* the next to be done */
 	struct step     *reply;                 /* the step that answers it; NULL: none */
-	bool             dropped, held;
-	bool             truncated;             /* behind this many octets; its direction ends with it */
-	size_t           truncate_at;
+	unsigned         raised_count;
 	uint32_t         repeat;                /* it goes on so often more */
+	bool             dropped, held;
+	bool             truncated;             /* behind truncate_at octets; its direction ends with it */
 	bool             by_proxy;              /* what the client is told instead is the proxy's, not a rule's */
 	bool             close[2], reset[2];    /* by enum smtp_side */
 	enum rules_place place;
