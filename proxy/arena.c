@@ -32,13 +32,12 @@ arena_clear(struct arena *arena)
 	}
 }
 
-void
-arena_empty(struct arena *arena)
+/* What came on top of one block of the usual size goes. */
+static __attribute__((noinline)) void
+shrink(struct arena *arena)
 {
 	struct arena_block *first = arena->blocks;
 
-	if (first == NULL)
-		return;
 	while (first->next != NULL) {
 		struct arena_block *next = first->next;
 
@@ -52,6 +51,19 @@ arena_empty(struct arena *arena)
 		first->used = 0;
 	}
 	arena->blocks = first;
+}
+
+void
+arena_empty(struct arena *arena)
+{
+	struct arena_block *first = arena->blocks;
+
+	if (first == NULL)
+		return;
+	if (first->next == NULL && first->size <= ARENA_BLOCK)
+		first->used = 0;
+	else
+		shrink(arena);
 }
 
 void *

@@ -63,8 +63,12 @@ params_object(struct buffer *out, struct view rest)
 {
 	struct smtp_param param;
 
+	if (rest.len == 0) {
+		json_empty(out, "params");
+		return;
+	}
 	json_open(out, "params", '{');
-	while (rest.len > 0 && smtp_param_next(&rest, &param)) {
+	while (smtp_param_next(&rest, &param)) {
 		if (named_again(rest, param.name))
 			continue;
 		json_member(out, param.name, param.value);

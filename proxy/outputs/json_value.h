@@ -64,11 +64,20 @@ char *json_put_ms_(char *at, int64_t us);
 JSON_MEMBER void
 json_open(struct buffer *out, const char *name, char bracket)
 {
-	if (name != NULL)
-		json_end_(out, json_name_(out, name, 1));
-	else if (out->len > 0 && out->at[out->len - 1] == '}')
+	if (name != NULL) {
+		json_end_(out, json_literal_(json_name_(out, name, 1), &bracket, 1));
+		return;
+	}
+	if (out->len > 0 && out->at[out->len - 1] == '}')
 		buffer_char(out, ',');
 	buffer_char(out, bracket);
+}
+
+/* An object in which there is nothing. */
+JSON_MEMBER void
+json_empty(struct buffer *out, const char *name)
+{
+	json_end_(out, json_literal_(json_name_(out, name, 2), "{}", 2));
 }
 
 JSON_MEMBER void

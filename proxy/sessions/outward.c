@@ -51,20 +51,30 @@ make_room(struct session *s)
 	memmove(&plan->segment[n], &plan->segment[n + 1], (plan->segments - n) * sizeof plan->segment[0]);
 }
 
-void
-put_octets(struct session *s, enum smtp_side to, struct view octets)
+/* The plan lists as many segments as it can. */
+static __attribute__((noinline, cold)) void
+put_crowded(struct session *s, enum smtp_side to, struct view octets)
+{
+	struct plan *plan = s->plan;
+	struct segment *last = &plan->segment[plan->segments - 1];
+
+	/* The last one for that side becomes a copy of both. */
+	while (last > plan->segment && last->to != to)
+		last--;
+	if (last->to == to) {
+		last->octets = join(s, last->octets, octets);
+		return;
+	}
+	make_room(s);
+	plan->segment[plan->segments++] = (struct segment){.octets = octets, .to = to};
+}
+
+static inline void
+put_in_plan(struct session *s, enum smtp_side to, struct view octets)
 {
 	struct plan *plan = s->plan;
 	struct segment *last = plan->segments > 0 ? &plan->segment[plan->segments - 1] : NULL;
 
-	if (octets.len == 0 || !can_be_put(s, to) || s->over || s->from[smtp_other_side(to)].truncated)
-		return;
-	if (to == SMTP_CLIENT) {
-		wire_to_client(s, octets);
-		s->told += octets.len;
-	} else if (!s->ahead) {
-		wire_to_server(s, octets);
-	}
 	if (s->config->dry_run)
 		return;
 	if (last != NULL && last->to == to && last->wait_us == 0 && last->octets.len > 0 &&
@@ -72,17 +82,34 @@ put_octets(struct session *s, enum smtp_side to, struct view octets)
 		last->octets.len += octets.len;
 		return;
 	}
-	if (plan->segments == SESSION_SEGMENTS) {
-		/* More than a plan can list: the last one for that side becomes a copy of both. */
-		while (last > plan->segment && last->to != to)
-			last--;
-		if (last->to == to) {
-			last->octets = join(s, last->octets, octets);
-			return;
-		}
-		make_room(s);
-	}
-	plan->segment[plan->segments++] = (struct segment){.octets = octets, .to = to};
+	if (plan->segments == SESSION_SEGMENTS)
+		put_crowded(s, to, octets);
+	else
+		plan->segment[plan->segments++] = (struct segment){.octets = octets, .to = to};
+}
+
+/* The same, and told to who wants octets. */
+static __attribute__((noinline)) void
+put_and_tell(struct session *s, enum smtp_side to, struct view octets)
+{
+	if (to == SMTP_CLIENT)
+		wire_to_client(s, octets);
+	else if (!s->ahead)
+		wire_to_server(s, octets);
+	put_in_plan(s, to, octets);
+}
+
+void
+put_octets(struct session *s, enum smtp_side to, struct view octets)
+{
+	if (octets.len == 0 || !can_be_put(s, to) || s->over || s->from[smtp_other_side(to)].truncated)
+		return;
+	if (to == SMTP_CLIENT)
+		s->told += octets.len;
+	if (s->config->wire.put != NULL)
+		put_and_tell(s, to, octets);
+	else
+		put_in_plan(s, to, octets);
 }
 
 void

@@ -64,9 +64,6 @@ spent_free(struct session *s)
 void
 call_begins(struct session *s, uint64_t time_us, struct plan *plan)
 {
-	if (s->spent != NULL)
-		spent_free(s);
-	arena_empty(s->config->arena);
 	plan->segments = 0;
 	plan->used = 0;
 	plan->end[0] = plan->end[1] = END_NOT;
@@ -74,6 +71,9 @@ call_begins(struct session *s, uint64_t time_us, struct plan *plan)
 	plan->dial = plan->again = plan->other = plan->over = false;
 	s->plan = plan;
 	s->now_us = time_us;
+	if (s->spent != NULL)
+		spent_free(s);
+	arena_empty(s->config->arena);
 }
 
 void
