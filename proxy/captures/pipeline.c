@@ -1,25 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A ring of blocks between two threads. In a block, each thing told is followed by its octets.
- * The lock is taken once a block; who has nothing to do sleeps.
+ * Blocks change hands without a lock. To sleep and to be woken is what costs, a multiple of what
+ * is done with a block: who has nothing to do is woken for several, and not for each.
  */
 #include "proxy/captures/pipeline.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdalign.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "proxy/must.h"
 
-#define BLOCK_OCTETS (64u << 10)        /* small enough to stay in a processor's cache on the way */
-#define BLOCKS       8u                 /* on their way at most: memory has a ceiling */
-#define BLOCKS_AGAIN 4u                 /* who has had to wait goes on when so many are left, and not for each */
+#define BLOCK_OCTETS (32u << 10)        /* small enough to stay in a processor's cache on the way */
+#define BLOCKS       16u                /* on their way at most: memory has a ceiling */
+#define BLOCKS_AGAIN 8u                 /* who has had to wait goes on when so many are left, and not for each */
+#define BLOCKS_WAKE  6u                 /* who sleeps is woken for so many; BLOCKS is enough for those that come meanwhile */
 #define ALIGNMENT    8u
 #define NOBODY_WAITS UINT64_MAX
 #define WAIT_NS      100000000
+#define CACHE_LINE   64
 
 struct block_of_told {
 	size_t len;
@@ -27,14 +32,17 @@ struct block_of_told {
 };
 
 struct pipeline {
-	pthread_t        thread;
-	pthread_mutex_t  lock;          /* of all that follows, up to the blocks */
-	pthread_cond_t   given, heard;
-	uint64_t         in, out;       /* blocks given and heard so far */
-	uint64_t         awaited;       /* who gives sleeps until so many are left; or NOBODY_WAITS */
-	bool             ends, sleeps;  /* who hears sleeps */
 	struct pipeline_calls calls;
-	struct block_of_told block[BLOCKS];     /* those from out to in are the thread's */
+	pthread_t       thread;
+	pthread_mutex_t lock;           /* to sleep and to wake: of sleeps and awaited where they are taken back, and of ends */
+	pthread_cond_t  given, heard;
+	bool            ends;
+	/* What one thread writes often does not lie beside what the other does. */
+	alignas(CACHE_LINE) _Atomic uint64_t in;        /* blocks given so far */
+	_Atomic uint64_t awaited;       /* who gives sleeps until so many are heard; or NOBODY_WAITS */
+	alignas(CACHE_LINE) _Atomic uint64_t out;       /* blocks heard so far */
+	atomic_bool      sleeps;        /* who hears */
+	alignas(CACHE_LINE) struct block_of_told block[BLOCKS];      /* those from out to in are the thread's */
 };
 
 static struct block_of_told *
@@ -61,40 +69,56 @@ hear_block(const struct block_of_told *block)
 	}
 }
 
-/* Waits for a block; false: none will come. */
+/*
+ * Waits for a block; false: none will come. Who gives looks at sleeps when it has given, and this looks
+ * at what is given when it has said that it sleeps: one of the two sees the other.
+ */
 static bool
-next_block(struct pipeline *p)
+next_block(struct pipeline *p, uint64_t out)
 {
-	while (p->out == p->in && !p->ends) {
-		p->sleeps = true;
+	bool more;
+
+	if (p->in != out)
+		return true;
+	pthread_mutex_lock(&p->lock);
+	p->sleeps = true;
+	p->sleeps = p->in == out;
+	while (p->sleeps && !p->ends)
 		pthread_cond_wait(&p->given, &p->lock);
-	}
 	p->sleeps = false;
-	return p->out != p->in;
+	more = p->in != out;
+	pthread_mutex_unlock(&p->lock);
+	return more;
+}
+
+/* So many blocks are heard. */
+static void
+say_heard(struct pipeline *p, uint64_t out)
+{
+	bool wakes;
+
+	p->out = out;
+	if (out < p->awaited)
+		return;
+	pthread_mutex_lock(&p->lock);
+	wakes = out >= p->awaited;
+	if (wakes)
+		p->awaited = NOBODY_WAITS;
+	pthread_mutex_unlock(&p->lock);
+	if (wakes)
+		pthread_cond_signal(&p->heard);
 }
 
 static void *
 hear(void *to)
 {
 	struct pipeline *p = to;
-	bool idle;
 
-	pthread_mutex_lock(&p->lock);
-	while (next_block(p)) {
-		pthread_mutex_unlock(&p->lock);
-		hear_block(block_at(p, p->out));
-		pthread_mutex_lock(&p->lock);
-		idle = p->out + 1 == p->in;
-		if (idle || (p->out + 1) % BLOCKS == 0) {
-			pthread_mutex_unlock(&p->lock);
+	for (uint64_t out = 0; next_block(p, out); say_heard(p, ++out)) {
+		hear_block(block_at(p, out));
+		if (out + 1 == p->in || (out + 1) % BLOCKS == 0)
 			p->calls.pauses(p->calls.to);
-			pthread_mutex_lock(&p->lock);
-		}
-		p->out++;
-		if (p->in - p->out == p->awaited)
-			pthread_cond_signal(&p->heard);
 	}
-	pthread_mutex_unlock(&p->lock);
 	return NULL;
 }
 
@@ -114,7 +138,9 @@ pipeline_open(const struct pipeline_calls *calls)
 	if (one_processor())
 		return NULL;
 	/* Blocks cost nothing before they are written. */
-	p = must(calloc(1, sizeof *p));
+	p = must(aligned_alloc(alignof(struct pipeline), sizeof *p));
+	memset(p, 0, offsetof(struct pipeline, block));
+	p->block[0].len = 0;
 	p->calls = *calls;
 	p->awaited = NOBODY_WAITS;
 	pthread_mutex_init(&p->lock, NULL);
@@ -146,10 +172,13 @@ soon(void)
 static void
 wait_while(struct pipeline *p, uint64_t more, uint64_t left)
 {
+	uint64_t until_heard = p->in - left;
+
 	if (p->in - p->out <= more)
 		return;
-	p->awaited = left;
-	while (p->in - p->out > left) {
+	pthread_mutex_lock(&p->lock);
+	p->awaited = until_heard;
+	while (p->out < until_heard) {
 		struct timespec until = soon();
 
 		if (pthread_cond_timedwait(&p->heard, &p->lock, &until) != ETIMEDOUT)
@@ -159,21 +188,30 @@ wait_while(struct pipeline *p, uint64_t more, uint64_t left)
 		pthread_mutex_lock(&p->lock);
 	}
 	p->awaited = NOBODY_WAITS;
+	pthread_mutex_unlock(&p->lock);
 }
 
-/* The block that is being filled becomes the thread's; wait_while. */
 static void
-give(struct pipeline *p, uint64_t more, uint64_t left)
+wake(struct pipeline *p)
 {
 	pthread_mutex_lock(&p->lock);
-	if (block_at(p, p->in)->len > 0) {
-		p->in++;
-		if (p->sleeps)
-			pthread_cond_signal(&p->given);
-	}
-	wait_while(p, more, left);
-	block_at(p, p->in)->len = 0;
+	p->sleeps = false;
 	pthread_mutex_unlock(&p->lock);
+	pthread_cond_signal(&p->given);
+}
+
+/* The block that is being filled becomes the thread's, which is woken for so many; wait_while. */
+static void
+give(struct pipeline *p, uint64_t wakes_for, uint64_t more, uint64_t left)
+{
+	uint64_t in = p->in;
+
+	if (block_at(p, in)->len > 0)
+		p->in = ++in;
+	if (in - p->out >= wakes_for && p->sleeps)
+		wake(p);
+	wait_while(p, more, left);
+	block_at(p, in)->len = 0;
 }
 
 static void
@@ -183,7 +221,7 @@ put(struct pipeline *p, const struct told *told)
 	size_t need = sizeof *told + padded(told->news.octets.len);
 
 	if (BLOCK_OCTETS - block->len < need) {
-		give(p, BLOCKS - 1, BLOCKS_AGAIN);
+		give(p, BLOCKS_WAKE, BLOCKS - 1, BLOCKS_AGAIN);
 		block = block_at(p, p->in);
 	}
 	memcpy(block->octets + block->len, told, sizeof *told);
@@ -214,14 +252,14 @@ void
 pipeline_flush(struct pipeline *p)
 {
 	if (p != NULL)
-		give(p, BLOCKS - 1, BLOCKS_AGAIN);
+		give(p, 1, BLOCKS - 1, BLOCKS_AGAIN);
 }
 
 void
 pipeline_settle(struct pipeline *p)
 {
 	if (p != NULL)
-		give(p, 0, 0);
+		give(p, 1, 0, 0);
 }
 
 void
@@ -229,7 +267,7 @@ pipeline_close(struct pipeline *p)
 {
 	if (p == NULL)
 		return;
-	give(p, 0, 0);
+	give(p, 1, 0, 0);
 	pthread_mutex_lock(&p->lock);
 	p->ends = true;
 	pthread_cond_signal(&p->given);
