@@ -9,6 +9,7 @@
 #include "decoders/net/stream.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 struct stream_piece {
@@ -37,7 +38,8 @@ cost_of(uint32_t len)
 void
 tcp_stream_init(struct tcp_stream *stream)
 {
-	memset(stream, 0, sizeof *stream);
+	/* What octets a history has is said in front of them. */
+	memset(stream, 0, offsetof(struct tcp_stream, history.octets));
 }
 
 static void
@@ -58,7 +60,7 @@ tcp_stream_clear(struct tcp_stream *stream)
 {
 	drop_pieces(stream);
 	free(stream->shown);
-	memset(stream, 0, sizeof *stream);
+	tcp_stream_init(stream);
 }
 
 static void

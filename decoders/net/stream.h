@@ -35,7 +35,7 @@ struct stream_news {
 	uint64_t              count;
 };
 
-/* 0 throughout is a stream of which nothing is known: tcp_stream_init says no more. */
+/* 0 up to the octets of its history is a stream of which nothing is known: tcp_stream_init says no more. */
 struct tcp_stream {
 	struct stream_piece *pieces;    /* out of order, by sequence number; owned */
 	size_t   kept;                  /* memory that pieces take, in octets */

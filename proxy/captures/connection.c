@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/captures/connection.h"
 
-#include <stdlib.h>
-
 #include "proxy/captures/pipeline.h"
-#include "proxy/must.h"
 
 #define STREAM_KEPT_MAX (4u << 20)      /* octets of a stream that wait for a hole to be filled */
+#define SPARE_MAX       64u
 
 struct connection {
 	struct capture_run  *run;
@@ -18,7 +16,7 @@ struct connection {
 struct connection *
 connection_new(struct capture_run *run, const struct conversation_ends *ends)
 {
-	struct connection *c = must(malloc(sizeof *c));
+	struct connection *c = spares_take(&run->connections, sizeof *c);
 
 	c->run = run;
 	c->conversation = conversation_new(run, ends);
@@ -60,9 +58,8 @@ tell_of(struct connection *c, enum told_type type, unsigned end, uint64_t time_u
 	tell(c, &told);
 }
 
-/* An ACK alone, of what is known already: every second packet is one. */
-static bool
-says_nothing(const struct connection *c, unsigned end, const struct tcp_segment *segment)
+bool
+connection_learns_nothing(const struct connection *c, unsigned end, const struct tcp_segment *segment)
 {
 	const struct tcp_stream *from = &c->stream[end], *to = &c->stream[!end];
 
@@ -73,8 +70,6 @@ says_nothing(const struct connection *c, unsigned end, const struct tcp_segment 
 void
 connection_segment(struct connection *c, unsigned end, const struct tcp_segment *segment, uint64_t time_us)
 {
-	if (says_nothing(c, end, segment))
-		return;
 	if (!c->heard[end])
 		tell_of(c, TOLD_HEARD, end, time_us);
 	c->heard[end] = true;
@@ -114,5 +109,12 @@ connection_close(struct connection *c, uint64_t time_us)
 	tell_of(c, TOLD_END, 0, time_us);
 	tcp_stream_clear(&c->stream[0]);
 	tcp_stream_clear(&c->stream[1]);
-	free(c);
+	spares_give(&c->run->connections, c, sizeof *c, SPARE_MAX);
+}
+
+void
+connections_clear(struct capture_run *run)
+{
+	spares_clear(&run->connections, sizeof(struct connection));
+	conversations_clear(run);
 }

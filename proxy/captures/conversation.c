@@ -4,6 +4,7 @@
 #include "decoders/net/preface.h"
 #include "proxy/captures/conversation_state.h"
 
+#define GONE_MAX        256u            /* conversations kept: about as many as can be told and not heard yet */
 #define UNIT_KEPT_MAX   (1u << 20)      /* octets of a side that cannot be decoded yet */
 
 void
@@ -26,16 +27,55 @@ octets_free(struct octets *o)
 	*o = (struct octets){.at = NULL};
 }
 
+static struct conversation *
+take_gone(struct capture_run *run)
+{
+	struct conversation *c = run->conversations.taken;
+
+	if (c == NULL)
+		c = atomic_exchange_explicit(&run->conversations.gone, NULL, memory_order_acquire);
+	if (c == NULL)
+		return must(malloc(sizeof *c));
+	run->conversations.taken = c->newer;
+	atomic_fetch_sub_explicit(&run->conversations.count, 1, memory_order_relaxed);
+	return c;
+}
+
 struct conversation *
 conversation_new(struct capture_run *run, const struct conversation_ends *ends)
 {
-	struct conversation *c = must(calloc(1, sizeof *c));
+	struct conversation *c = take_gone(run);
 
+	memset(c, 0, sizeof *c);
 	c->run = run;
 	c->capture = run->capture;
 	c->ends = *ends;
-	c->starting = starting_new();
 	return c;
+}
+
+/* By who hears: it is handed back to who begins the next, whichever thread that is. */
+static void
+conversation_goes(struct conversation *c)
+{
+	struct capture_run *run = c->run;
+
+	if (atomic_load_explicit(&run->conversations.count, memory_order_relaxed) >= GONE_MAX) {
+		free(c);
+		return;
+	}
+	atomic_fetch_add_explicit(&run->conversations.count, 1, memory_order_relaxed);
+	c->newer = atomic_load_explicit(&run->conversations.gone, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(&run->conversations.gone, &c->newer, c, memory_order_release,
+	    memory_order_relaxed))
+		;
+}
+
+void
+conversations_clear(struct capture_run *run)
+{
+	while (atomic_load_explicit(&run->conversations.count, memory_order_relaxed) > 0)
+		free(take_gone(run));
+	starts_clear(run);
 }
 
 void
@@ -354,7 +394,7 @@ conversation_begin_session(struct conversation *c, const struct preface *preface
 static void
 hear_news(struct conversation *c, const struct told *told)
 {
-	if (c->starting != NULL || c->state == CONVERSATION_TLS_FIRST)
+	if (c->state == CONVERSATION_STARTS || c->state == CONVERSATION_TLS_FIRST)
 		starting_news(c, told->end, &told->news, told->time_us);
 	else
 		conversation_news(c, told->end, &told->news, told->time_us);
@@ -365,8 +405,7 @@ hear_end(struct conversation *c, uint64_t time_us)
 {
 	struct plan plan;
 
-	if (c->starting != NULL && !starting_is_empty(c->starting) && !c->ready)
-		starting_ends(c);
+	starting_ends(c);
 	turns_end(c);
 	if (c->session != NULL)
 		tell_missing(c, time_us);
@@ -375,11 +414,11 @@ hear_end(struct conversation *c, uint64_t time_us)
 		session_closed(c->session, SMTP_CLIENT, CLOSE_CAPTURE, VIEW_NONE, NULL, 0, time_us, &plan);
 		session_is_over(c, time_us);
 	}
-	starting_free(c->starting);
+	starting_goes(c);
 	octets_free(&c->kept[0]);
 	octets_free(&c->kept[1]);
 	tls_reader_free(c->tls);
-	free(c);
+	conversation_goes(c);
 }
 
 void

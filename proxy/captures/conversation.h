@@ -12,6 +12,7 @@
 #include "decoders/net/stream.h"
 #include "decoders/tls/tls.h"
 #include "proxy/sessions/session.h"
+#include "proxy/spares.h"
 
 struct conversation;
 struct pipeline;
@@ -34,6 +35,14 @@ struct capture_run {
 	uint64_t other;                         /* connections with data that were not SMTP */
 	uint64_t given_up;                      /* octets dropped because a ceiling was reached */
 	struct turns turns;
+	/* What has gone and can come again. */
+	struct spares connections;      /* of who puts them in order */
+	struct spares starts;           /* of who hears */
+	struct {
+		_Atomic(struct conversation *) gone;    /* by who hears, for who begins them */
+		struct conversation *taken;     /* back, by the latter */
+		atomic_uint count;              /* in both */
+	} conversations;
 };
 
 struct conversation_ends {
@@ -61,6 +70,9 @@ struct told {
 
 /* Borrows run, copies ends. Ends are 0 and 1, client and server once that is known. */
 struct conversation *conversation_new(struct capture_run *run, const struct conversation_ends *ends);
+
+/* Frees what is kept for conversations to come. */
+void conversations_clear(struct capture_run *run);
 
 /* What is told lasts for the call. TOLD_END frees the conversation. */
 void conversation_hear(struct conversation *c, const struct told *told);

@@ -26,7 +26,7 @@ struct octets {
 struct conversation {
 	struct capture_run      *run;
 	struct conversation_ends ends;
-	struct starting         *starting;      /* NULL once it is known what it is */
+	struct starting         *starting;      /* NULL: nothing came yet, or it is known what it is */
 	struct session          *session;       /* NULL: none (yet) */
 	struct octets            kept[2];       /* by enum smtp_side: offered and not used */
 	struct tls_reader       *tls;           /* with a key log, after the hand-over; NULL: none */
@@ -69,13 +69,13 @@ void conversation_news(struct conversation *c, unsigned end, const struct stream
 void conversation_feed(struct conversation *c, enum smtp_side side, struct view octets, uint64_t time_us);
 
 /* recognition.c */
-struct starting *starting_new(void);
-void starting_free(struct starting *starting);
-bool starting_is_empty(const struct starting *starting);
 /* News while it is not known what this is. */
 void starting_news(struct conversation *c, unsigned end, const struct stream_news *news, uint64_t time_us);
-/* No more will come: it is decided by what there is. */
+/* No more will come: it is decided by what there is, if it is not yet. */
 void starting_ends(struct conversation *c);
+void starting_goes(struct conversation *c);     /* frees it, where there is one */
+/* Frees what is kept for starts to come. */
+void starts_clear(struct capture_run *run);
 /* Its session begins, and is told what came so far. */
 void starting_replay(struct conversation *c);
 

@@ -13,6 +13,7 @@
 #define LISTED_US       1000000                 /* so exact is the order by last packets: every packet touches three else */
 #define INDEX_START     1024u
 #define ENDING          256u                    /* connections that ended last: more than a pipeline is behind */
+#define SPARE_MAX       64u
 #define TCP_PROTOCOL    6
 #define NEAR            (16 << 20)              /* octets that a capture may lack between two files of it */
 
@@ -50,6 +51,7 @@ struct flows {
 	struct flow        *newest, *oldest;
 	struct flow        *ending[ENDING];     /* they may be over: a ring */
 	uint32_t            ended;              /* so many were put into it */
+	struct spares       spare;              /* flows */
 };
 
 struct flows *
@@ -206,7 +208,7 @@ forget(struct flows *flows, struct flow *flow, uint64_t time_us)
 	take_out_of_index(flows, flow->slot);
 	unlink_flow(flows, flow);
 	flows->count--;
-	free(flow);
+	spares_give(&flows->spare, flow, sizeof *flow, SPARE_MAX);
 }
 
 static void
@@ -260,8 +262,9 @@ find(const struct flows *flows, const struct flow_key *key, uint32_t hash)
 static struct flow *
 flow_new(struct flows *flows, const struct flow_key *key, uint32_t hash)
 {
-	struct flow *flow = must(calloc(1, sizeof *flow));
+	struct flow *flow = spares_take(&flows->spare, sizeof *flow);
 
+	memset(flow, 0, sizeof *flow);
 	flow->key = *key;
 	flow->hash = hash;
 	if (2 * (flows->count + 1) > flows->size)
@@ -399,10 +402,12 @@ flows_packet(struct flows *flows, const struct net_packet *packet, uint64_t time
 	key_of(packet, &segment, &key, &end);
 	flow = flow_of(flows, &key, end, &segment, time_us);
 	take_opening(flow, end, &segment, time_us);
-	if (end_if_over(flow, time_us) || (flow->talk == NULL && segment.data_len == 0))
+	if (flow->talk == NULL && (flow->over || segment.data_len == 0))
 		return;
 	if (flow->talk == NULL)
 		begin_talk(flows, flow);
+	else if (connection_learns_nothing(flow->talk, end, &segment) || end_if_over(flow, time_us))
+		return;
 	connection_segment(flow->talk, end, &segment, time_us);
 	if ((segment.flags & (TCP_FIN | TCP_RST)) != 0 && flow->ending == 0)
 		join_ending(flows, flow);
@@ -432,6 +437,8 @@ flows_free(struct flows *flows)
 {
 	if (flows == NULL)
 		return;
+	spares_clear(&flows->spare, sizeof(struct flow));
+	connections_clear(flows->run);
 	free(flows->index);
 	free(flows);
 }

@@ -4,6 +4,9 @@
  * session in the order in which they came. What begins with TLS is looked into where there
  * are keys.
  */
+#include <stddef.h>
+#include <string.h>
+
 #include "decoders/net/preface.h"
 #include "decoders/smtp/recognise.h"
 
@@ -18,35 +21,63 @@ struct start_record {
 };
 
 struct starting {
-	struct octets        octets[2];
-	struct start_record *records;
-	size_t               count, room;
+	size_t               count;             /* of records */
 	bool                 gap;               /* what came behind it is no start */
 	struct preface       preface;
 	size_t               skip[2];           /* octets of each end that are preface */
+	/* These stay when it is used again. */
+	struct octets        octets[2];
+	struct start_record *records;
+	size_t               room;
 };
 
-struct starting *
-starting_new(void)
+#define STARTS_SPARE   16u      /* most are known what they are with their second packet */
+#define START_SMALL    1024u    /* octets of one end; what is larger does not stay */
+#define RECORDS_SMALL  32u
+
+static struct starting *
+starting_new(struct capture_run *run)
 {
-	return must(calloc(1, sizeof(struct starting)));
+	bool new = run->starts.first == NULL;
+	struct starting *starting = spares_take(&run->starts, sizeof *starting);
+
+	if (new)
+		*starting = (struct starting){.records = NULL};
+	memset(starting, 0, offsetof(struct starting, octets));
+	starting->octets[0].len = starting->octets[1].len = 0;
+	return starting;
 }
 
-void
-starting_free(struct starting *starting)
+static void
+drop_buffers(struct starting *starting)
 {
-	if (starting == NULL)
-		return;
 	octets_free(&starting->octets[0]);
 	octets_free(&starting->octets[1]);
 	free(starting->records);
-	free(starting);
+	starting->records = NULL;
+	starting->room = 0;
 }
 
-bool
-starting_is_empty(const struct starting *starting)
+static void
+starting_free(struct capture_run *run, struct starting *starting)
 {
-	return starting->count == 0;
+	if (starting == NULL)
+		return;
+	if (starting->octets[0].room > START_SMALL || starting->octets[1].room > START_SMALL ||
+	    starting->room > RECORDS_SMALL || run->starts.count >= STARTS_SPARE)
+		drop_buffers(starting);
+	spares_give(&run->starts, starting, sizeof *starting, STARTS_SPARE);
+}
+
+void
+starts_clear(struct capture_run *run)
+{
+	while (run->starts.first != NULL) {
+		struct starting *starting = spares_take(&run->starts, sizeof *starting);
+
+		drop_buffers(starting);
+		free(starting);
+	}
 }
 
 /* What came is kept, in its order, until it is known what it is. */
@@ -105,13 +136,13 @@ starting_replay(struct conversation *c)
 		else
 			conversation_news(c, r->end, &news, r->time_us);
 	}
-	starting_free(starting);
+	starting_free(c->run, starting);
 }
 
 static void
 ignore(struct conversation *c)
 {
-	starting_free(c->starting);
+	starting_free(c->run, c->starting);
 	c->starting = NULL;
 	conversation_ignore(c);
 	c->run->other++;
@@ -189,7 +220,7 @@ enter_tls(struct conversation *c)
 	c->tls = tls_reader_new(c->run->keylog);
 	c->tls_tried = true;
 	c->state = CONVERSATION_TLS_FIRST;
-	c->starting = starting_new();
+	c->starting = starting_new(c->run);
 	for (size_t i = 0; i < outside->count; i++) {
 		const struct start_record *r = &outside->records[i];
 
@@ -198,7 +229,7 @@ enter_tls(struct conversation *c)
 		tls_first_octets(c, r->end, (struct view){outside->octets[r->end].at + at[r->end], r->count}, r->time_us);
 		at[r->end] += r->count;
 	}
-	starting_free(outside);
+	starting_free(c->run, outside);
 }
 
 static void
@@ -276,7 +307,15 @@ decide(struct conversation *c, bool final)
 void
 starting_ends(struct conversation *c)
 {
-	decide(c, true);
+	if (c->starting != NULL && c->starting->count > 0 && !c->ready)
+		decide(c, true);
+}
+
+void
+starting_goes(struct conversation *c)
+{
+	starting_free(c->run, c->starting);
+	c->starting = NULL;
 }
 
 void
@@ -284,6 +323,8 @@ starting_news(struct conversation *c, unsigned end, const struct stream_news *ne
 {
 	bool in_tls = c->state == CONVERSATION_TLS_FIRST;
 
+	if (c->state == CONVERSATION_STARTS && c->starting == NULL)
+		c->starting = starting_new(c->run);
 	if (in_tls && news->type == STREAM_DATA) {
 		tls_first_octets(c, end, news->octets, time_us);
 	} else if (in_tls && news->type == STREAM_GAP) {

@@ -126,6 +126,7 @@ hear_all(struct hearing *h, bool by_thread)
 	for (unsigned i = 0; i < AT_ONCE; i++)
 		connection_close(speakers[i].connection, time_us);
 	pipeline_close(h->run.pipeline);
+	connections_clear(&h->run);
 }
 
 START_TEST(a_thread_tells_the_same)
@@ -172,6 +173,7 @@ START_TEST(what_was_told_is_shown)
 		ck_assert_uint_eq(h.pauses, i);
 	}
 	pipeline_close(p);
+	connections_clear(&h.run);
 }
 END_TEST
 
