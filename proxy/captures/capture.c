@@ -27,6 +27,7 @@ struct capture {
 	char       *buffer;     /* of the file; owned */
 	const char *name;
 	uint64_t    size;       /* of the file; 0: not known */
+	int         linktype;
 	bool        live;
 };
 
@@ -42,11 +43,12 @@ capture_new(pcap_t *pcap, const char *name)
 
 /* A link layer that cannot be read is no capture for us, whatever is in it. */
 static bool
-link_is_known(const struct capture *capture, FILE *err)
+link_is_known(struct capture *capture, FILE *err)
 {
 	int type = pcap_datalink(capture->pcap);
 	const char *name = net_link_name(type);
 
+	capture->linktype = type;
 	if (net_link_known(type))
 		return true;
 	if (name == NULL)
@@ -289,34 +291,40 @@ say_damaged(const struct capture *capture, FILE *err)
 	    unlike ? "; take one out: tshark -r FILE -Y 'frame.interface_id == 0' -w ONE" : "");
 }
 
-enum capture_read
-capture_next(struct capture *capture, struct capture_frame *frame, FILE *err)
-{
-	struct pcap_pkthdr *header;
-	const u_char *octets;
+/* What libpcap is told to call. */
+struct reading {
+	struct capture     *capture;
+	const struct capture_reader *reader;
+};
 
-	switch (pcap_next_ex(capture->pcap, &header, &octets)) {
-	case 1:
-		frame->octets = (struct view){(const char *)octets, header->caplen};
-		frame->len = header->len;
-		/* Files are read with nanoseconds in the field for microseconds. */
-		frame->time_us = (uint64_t)header->ts.tv_sec * 1000000 +
-		    (uint64_t)header->ts.tv_usec / (capture->live ? 1 : 1000);
-		return CAPTURE_FRAME;
-	case 0:
-		return CAPTURE_NOTHING;
-	case PCAP_ERROR_BREAK:
-		return CAPTURE_END;
-	default:
-		say_damaged(capture, err);
-		return CAPTURE_DAMAGED;
-	}
+static void
+take_packet(u_char *to, const struct pcap_pkthdr *header, const u_char *octets)
+{
+	struct reading *reading = (struct reading *)to;
+	struct capture_frame frame = {.octets = {(const char *)octets, header->caplen}, .len = header->len,
+	    .linktype = reading->capture->linktype};
+	uint64_t fraction = (uint64_t)header->ts.tv_usec;
+
+	/* Files are read with nanoseconds in the field for microseconds. */
+	frame.time_us = (uint64_t)header->ts.tv_sec * 1000000 + (reading->capture->live ? fraction : fraction / 1000);
+	if (!reading->reader->take(reading->reader->to, &frame))
+		pcap_breakloop(reading->capture->pcap);
 }
 
-int
-capture_linktype(const struct capture *capture)
+enum capture_read
+capture_read(struct capture *capture, unsigned max, const struct capture_reader *reader, FILE *err)
 {
-	return pcap_datalink(capture->pcap);
+	struct reading reading = {capture, reader};
+	int count = pcap_dispatch(capture->pcap, (int)max, take_packet, (u_char *)&reading);
+
+	if (count > 0)
+		return CAPTURE_FRAMES;
+	if (count == 0 && capture->live)
+		return CAPTURE_NOTHING;
+	if (count == 0 || count == PCAP_ERROR_BREAK)
+		return CAPTURE_END;
+	say_damaged(capture, err);
+	return CAPTURE_DAMAGED;
 }
 
 const char *

@@ -11,13 +11,19 @@
 struct capture;
 
 struct capture_frame {
-	struct view octets;     /* until the next call for this capture */
+	struct view octets;     /* for the call */
 	size_t      len;        /* as long as it was on the wire */
 	uint64_t    time_us;    /* since 1970 */
+	int         linktype;
+};
+
+struct capture_reader {
+	bool (*take)(void *to, const struct capture_frame *frame);      /* false: no more, for now */
+	void  *to;
 };
 
 enum capture_read {
-	CAPTURE_FRAME,
+	CAPTURE_FRAMES,
 	CAPTURE_NOTHING,        /* live: nothing now */
 	CAPTURE_END,
 	CAPTURE_DAMAGED         /* it was said on err; nothing more can be read */
@@ -35,8 +41,8 @@ struct capture *capture_open_file(const char *path, const struct capture_patienc
 /* Live, promiscuous; filter: a BPF expression. The descriptor can be waited for. */
 struct capture *capture_open_interface(const char *interface, const char *filter, FILE *err);
 
-enum capture_read capture_next(struct capture *capture, struct capture_frame *frame, FILE *err);
-int capture_linktype(const struct capture *capture);
+/* Gives as many frames as there are to reader, and no more than max. */
+enum capture_read capture_read(struct capture *capture, unsigned max, const struct capture_reader *reader, FILE *err);
 const char *capture_name(const struct capture *capture);        /* as it was given */
 int capture_descriptor(const struct capture *capture);          /* live */
 /* Live: packets that the kernel dropped so far; file: 0. */

@@ -18,6 +18,8 @@ struct decode {
 	struct decoding decoding;
 	int             signals;        /* interrupt.h */
 	bool            interrupted, shown;
+	struct capture *capture;        /* that is read, of which so many frames were */
+	uint64_t        count;
 };
 
 /* On a terminal, a long run shows that it is alive. */
@@ -79,30 +81,36 @@ wait_for_more(void *to, int fd)
 
 /* Now and then: outputs, progress, and whether somebody has had enough. */
 static void
-look_up(struct decode *d, const struct capture *capture, uint64_t count)
+look_up(struct decode *d)
 {
 	if (d->decoding.run.pipeline == NULL)
 		show(d);
 	d->interrupted = d->interrupted || interrupt_came(d->signals);
-	if (count % PROGRESS_FRAMES == 0)
-		d->shown = show_progress(&d->decoding, capture) || d->shown;
+	if (d->count % PROGRESS_FRAMES == 0)
+		d->shown = show_progress(&d->decoding, d->capture) || d->shown;
+}
+
+static bool
+take_frame(void *to, const struct capture_frame *frame)
+{
+	struct decode *d = to;
+
+	if (d->count++ == 0)
+		begin_file(&d->decoding, d->capture, frame);
+	frames_take(d->decoding.frames, frame);
+	return !d->interrupted;
 }
 
 /* Reads to the end, or to a signal. */
 static enum capture_read
-decode_frames(struct decode *d, struct capture *capture, uint64_t *count)
+decode_frames(struct decode *d)
 {
-	struct capture_frame frame;
-	enum capture_read read;
+	struct capture_reader reader = {take_frame, d};
+	enum capture_read read = CAPTURE_END;
 
-	*count = 0;
-	while (!d->interrupted && (read = capture_next(capture, &frame, stderr)) == CAPTURE_FRAME) {
-		if (*count == 0)
-			begin_file(&d->decoding, capture, &frame);
-		frames_take(d->decoding.frames, capture_linktype(capture), &frame);
-		if (++*count % LOOK_FRAMES == 0)
-			look_up(d, capture, *count);
-	}
+	d->count = 0;
+	while (!d->interrupted && (read = capture_read(d->capture, LOOK_FRAMES, &reader, stderr)) == CAPTURE_FRAMES)
+		look_up(d);
 	d->interrupted = d->interrupted || interrupt_came(d->signals);
 	return d->interrupted ? CAPTURE_END : read;
 }
@@ -111,21 +119,21 @@ static int
 decode_capture(struct decode *d, const char *path)
 {
 	struct capture_patience patience = {wait_for_more, d};
-	struct capture *capture;
 	enum capture_read read;
 	uint64_t count;
 	bool quiet = d->decoding.options->quiet > 0;
 
 	interrupt_hold(false);
-	capture = capture_open_file(path, &patience, stderr);
+	d->capture = capture_open_file(path, &patience, stderr);
 	interrupt_hold(true);
-	if (capture == NULL)
+	if (d->capture == NULL)
 		return EXIT_FAILED;
-	read = decode_frames(d, capture, &count);
+	read = decode_frames(d);
+	count = d->count;
 	if (d->shown)
 		fputs("\r\x1b[K", stderr);
 	d->shown = false;
-	capture_close(capture);
+	capture_close(d->capture);
 	if (d->interrupted && !quiet)
 		fprintf(stderr, "smtpscope: %s: stopped behind %" PRIu64 " packet%s\n", path, count, count == 1 ? "" : "s");
 	else if (read != CAPTURE_DAMAGED && count == 0 && !quiet)

@@ -43,14 +43,14 @@ frames_next_file(struct frames *frames, const struct capture_frame *first)
 }
 
 void
-frames_take(struct frames *frames, int linktype, const struct capture_frame *frame)
+frames_take(struct frames *frames, const struct capture_frame *frame)
 {
 	struct net_packet packet;
 
 	frames->time_us = frame->time_us;
 	frames->count++;
 	frames->partial += frame->octets.len < frame->len;
-	switch (net_packet_parse(linktype, frame->octets, frame->len, &packet)) {
+	switch (net_packet_parse(frame->linktype, frame->octets, frame->len, &packet)) {
 	case NET_PACKET:
 		break;
 	case NET_CUT:

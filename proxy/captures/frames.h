@@ -16,7 +16,7 @@ struct frames *frames_new(struct capture_run *run);
  * them: they end. Returns how many did so though their ends were not seen.
  */
 uint64_t frames_next_file(struct frames *frames, const struct capture_frame *first);
-void frames_take(struct frames *frames, int linktype, const struct capture_frame *frame);
+void frames_take(struct frames *frames, const struct capture_frame *frame);
 /* No more frames: all conversations end. */
 void frames_end(struct frames *frames);
 uint64_t frames_time(const struct frames *frames);      /* of the last frame */

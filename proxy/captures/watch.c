@@ -23,27 +23,28 @@ struct watch {
 	bool               damaged;
 };
 
+static bool
+take_frame(void *to, const struct capture_frame *frame)
+{
+	struct watch *w = to;
+
+	frames_take(w->decoding.frames, frame);
+	return true;
+}
+
 static void
 packets_are_there(evutil_socket_t fd, short what, void *to)
 {
 	struct watch *w = to;
-	struct capture_frame frame;
+	struct capture_reader reader = {take_frame, w};
+	enum capture_read read = capture_read(w->capture, FRAMES_AT_ONCE, &reader, stderr);
 
 	(void)fd;
 	(void)what;
-	for (unsigned i = 0; i < FRAMES_AT_ONCE; i++) {
-		switch (capture_next(w->capture, &frame, stderr)) {
-		case CAPTURE_FRAME:
-			frames_take(w->decoding.frames, capture_linktype(w->capture), &frame);
-			break;
-		case CAPTURE_NOTHING:
-			return;
-		default:
-			w->damaged = true;
-			event_base_loopbreak(w->base);
-			return;
-		}
-	}
+	if (read == CAPTURE_FRAMES || read == CAPTURE_NOTHING)
+		return;
+	w->damaged = true;
+	event_base_loopbreak(w->base);
 }
 
 static void

@@ -87,14 +87,21 @@ never(void *to, int fd)
 	return false;
 }
 
+static bool
+take_frame(void *to, const struct capture_frame *frame)
+{
+	frames_take(to, frame);
+	return true;
+}
+
 /* Decodes what there is of the file; returns how the capture ended, and in c->said the words. */
 static enum capture_read
 decode(struct cutting *c, struct told_events *told)
 {
 	FILE *err = fmemopen(c->said, sizeof c->said, "w");
 	struct capture_run run = {.config = &c->rulebook->config, .keylog = c->keylog, .capture = "a.pcap"};
-	struct capture_frame frame;
 	static const struct capture_patience patience = {never, NULL};
+	struct capture_reader reader = {take_frame, NULL};
 	struct capture *capture;
 	struct frames *frames;
 	enum capture_read read = CAPTURE_DAMAGED;
@@ -102,11 +109,11 @@ decode(struct cutting *c, struct told_events *told)
 	told->count = told->lines.len = 0;
 	memset(c->said, 0, sizeof c->said);
 	c->rulebook->config.events = (struct event_sink){.put = tell, .to = told, .wants_content = true};
-	frames = frames_new(&run);
+	frames = reader.to = frames_new(&run);
 	capture = capture_open_file(c->path, &patience, err);
 	if (capture != NULL) {
-		while ((read = capture_next(capture, &frame, err)) == CAPTURE_FRAME)
-			frames_take(frames, capture_linktype(capture), &frame);
+		while ((read = capture_read(capture, 1000, &reader, err)) == CAPTURE_FRAMES)
+			;
 		capture_close(capture);
 	}
 	frames_end(frames);
