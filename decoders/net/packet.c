@@ -20,42 +20,37 @@ enum {
 /* More extension headers than any host sends (RFC 8504 5.3 lets a host give up long before). */
 #define MAX_EXTENSIONS 16
 
-static enum net_result read_ip(struct net_rest rest, struct net_packet *packet);
+static enum net_result read_ip(struct view octets, size_t wire, struct net_packet *packet);
 static enum net_result read_extensions(struct net_packet *packet);
 
 /* What the headers leave of the frame is the payload. */
-static void
-set_payload(struct net_packet *packet, struct net_rest rest)
+static inline void
+set_payload(struct net_packet *packet, struct view octets, size_t wire)
 {
-	packet->payload = rest.octets;
-	packet->payload_len = rest.wire;
-}
-
-/* Cuts what is behind the packet (padding), and notes what is missing of it (snaplen). */
-static void
-set_length(struct net_rest *rest, size_t length)
-{
-	rest->octets = view_first(rest->octets, length);
-	rest->wire = length;
+	packet->payload = octets;
+	packet->payload_len = wire;
 }
 
 static enum net_result
-read_ipv4(struct net_rest rest, struct net_packet *packet)
+read_ipv4(struct view octets, size_t wire, struct net_packet *packet)
 {
-	const char *at = rest.octets.at;
+	const char *at = octets.at;
 	size_t      header, total;
 	unsigned    fragment;
 
-	if (rest.octets.len < 20)
+	if (octets.len < 20)
 		return NET_CUT;
 	header = (size_t)(octet_at(at) & 15) * 4;
 	total = be16_at(at + 2);
 	if (header < 20 || (total != 0 && total < header))
 		return NET_BAD;
-	if (total != 0)
-		set_length(&rest, total);
-	if (rest.octets.len < header)
-		return rest.wire < header ? NET_BAD : NET_CUT;
+	/* What is behind the packet is padding; what the capture lacks of it, it lacks (snaplen). */
+	if (total != 0) {
+		octets = view_first(octets, total);
+		wire = total;
+	}
+	if (octets.len < header)
+		return wire < header ? NET_BAD : NET_CUT;
 	memset(&packet->source, 0, sizeof packet->source);
 	memset(&packet->destination, 0, sizeof packet->destination);
 	packet->source.family = packet->destination.family = 4;
@@ -67,8 +62,7 @@ read_ipv4(struct net_rest rest, struct net_packet *packet)
 	packet->offset = (fragment & 0x1fff) * 8;
 	packet->fragment = packet->more || packet->offset != 0;
 	packet->id = be16_at(at + 4);
-	net_rest_skip(&rest, header);
-	set_payload(packet, rest);
+	set_payload(packet, view_from(octets, header), wire - header);
 	return packet->protocol == IP_AH && !packet->fragment ? read_extensions(packet) : NET_PACKET;
 }
 
@@ -92,7 +86,7 @@ read_extensions(struct net_packet *packet)
 		case IP_FRAGMENT:
 			break;
 		default:
-			set_payload(packet, rest);
+			set_payload(packet, rest.octets, rest.wire);
 			return NET_PACKET;
 		}
 		if (rest.octets.len < 8)
@@ -117,7 +111,7 @@ read_extensions(struct net_packet *packet)
 		packet->protocol = octet_at(rest.octets.at);
 		net_rest_skip(&rest, length);
 		if (packet->fragment) {
-			set_payload(packet, rest);
+			set_payload(packet, rest.octets, rest.wire);
 			return NET_PACKET;
 		}
 	}
@@ -125,12 +119,12 @@ read_extensions(struct net_packet *packet)
 }
 
 static enum net_result
-read_ipv6(struct net_rest rest, struct net_packet *packet)
+read_ipv6(struct view octets, size_t wire, struct net_packet *packet)
 {
-	const char *at = rest.octets.at;
+	const char *at = octets.at;
 	size_t      length;
 
-	if (rest.octets.len < 40)
+	if (octets.len < 40)
 		return NET_CUT;
 	packet->source.family = packet->destination.family = 6;
 	memcpy(packet->source.octets, at + 8, 16);
@@ -139,10 +133,13 @@ read_ipv6(struct net_rest rest, struct net_packet *packet)
 	packet->id = packet->offset = 0;
 	packet->protocol = octet_at(at + 6);
 	length = be16_at(at + 4);
-	net_rest_skip(&rest, 40);
-	if (length != 0)        /* or TSO, or a jumbogram (RFC 2675): the frame's */
-		set_length(&rest, length);
-	set_payload(packet, rest);
+	octets = view_from(octets, 40);
+	wire -= 40;
+	if (length != 0) {      /* or TSO, or a jumbogram (RFC 2675): the frame's */
+		octets = view_first(octets, length);
+		wire = length;
+	}
+	set_payload(packet, octets, wire);
 	return read_extensions(packet);
 }
 
@@ -194,7 +191,7 @@ enter_tunnel(struct net_packet *packet)
 		return NET_PACKET;
 	}
 	if (result == NET_PACKET)
-		result = read_ip(rest, &inside);
+		result = read_ip(rest.octets, rest.wire, &inside);
 	if (result == NET_OTHER)
 		return NET_PACKET;
 	if (result == NET_PACKET)
@@ -202,17 +199,20 @@ enter_tunnel(struct net_packet *packet)
 	return result;
 }
 
-/* Reads one IP header and its extensions; a tunnel is entered by who called. */
+/*
+ * Reads one IP header and its extensions; a tunnel is entered by who called. Octets and their number on
+ * the wire come in registers: a struct of both, half of it just written, waits for all writes in front.
+ */
 static enum net_result
-read_ip(struct net_rest rest, struct net_packet *packet)
+read_ip(struct view octets, size_t wire, struct net_packet *packet)
 {
-	if (rest.octets.len == 0)
+	if (octets.len == 0)
 		return NET_CUT;
-	switch (octet_at(rest.octets.at) >> 4) {
+	switch (octet_at(octets.at) >> 4) {
 	case 4:
-		return read_ipv4(rest, packet);
+		return read_ipv4(octets, wire, packet);
 	case 6:
-		return read_ipv6(rest, packet);
+		return read_ipv6(octets, wire, packet);
 	default:
 		return NET_BAD;
 	}
@@ -227,7 +227,7 @@ net_packet_parse(int linktype, struct view frame, size_t frame_len, struct net_p
 	if (result != NET_PACKET)
 		return result;
 	packet->tunnelled = false;
-	result = read_ip(rest, packet);
+	result = read_ip(rest.octets, rest.wire, packet);
 	if (result != NET_PACKET || packet->protocol == IP_TCP)
 		return result;
 	return enter_tunnel(packet);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/captures/flows.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
 #include "proxy/captures/connection.h"
@@ -19,9 +20,8 @@
 
 struct flow {
 	struct flow_key {
-		uint8_t  address[2][16];
-		uint16_t port[2];
-		uint32_t family;
+		uint64_t address[2][2]; /* as they lie; IPv4: in the first word */
+		uint64_t ports;         /* and the family */
 	} key;
 	uint32_t             hash;
 	uint32_t             slot;              /* in the index */
@@ -29,6 +29,8 @@ struct flow {
 	struct flow         *newer, *older;     /* by their last packets */
 	uint64_t             last_us, listed_us;        /* listed: when it became the newest */
 	uint32_t             syn[2];            /* sequence numbers of the SYNs, by end */
+	uint32_t             syn_ack[2];        /* what they acknowledge, */
+	uint8_t              syn_flags[2];      /* and their flags, for when data comes */
 	uint32_t             first_ack[2];      /* where a SYN was seen, in front of all data */
 	uint32_t             next[2];           /* sequence numbers behind the last packet, where sent */
 	uint32_t             file;              /* that its last packet was in */
@@ -37,7 +39,6 @@ struct flow {
 	bool                 sent[2], syn_seen[2], acked[2];
 	bool                 over;              /* what is still said in it is nobody's business */
 	bool                 fin[2], reset;     /* they were seen, by end */
-	struct tcp_segment   opening[2];        /* the SYNs themselves, for when data comes */
 };
 
 struct flows {
@@ -65,35 +66,27 @@ flows_new(struct capture_run *run)
 	return flows;
 }
 
-#define KEY_WORDS (sizeof(struct flow_key) / sizeof(uint64_t))
-
-_Static_assert(sizeof(struct flow_key) == 5 * sizeof(uint64_t), "hashed and compared by words");
-
 /* Products that do not wait for each other, and a last mix: ends have been put in order before. */
 static inline uint32_t
 hash_of(const struct flow_key *key)
 {
-	static const uint64_t odd[KEY_WORDS] = {UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xc2b2ae3d27d4eb4f),
-	    UINT64_C(0x165667b19e3779f9), UINT64_C(0xff51afd7ed558ccd), UINT64_C(0xc4ceb9fe1a85ec53)};
-	uint64_t words[KEY_WORDS], hash = 0;
+	uint64_t hash;
 
-	memcpy(words, key, sizeof words);
-	for (size_t i = 0; i < KEY_WORDS; i++)
-		hash ^= (words[i] ^ words[i] >> 32) * odd[i];
-	hash = (hash ^ hash >> 32) * odd[0];
+	hash = (key->address[0][0] ^ key->address[0][0] >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+	hash ^= (key->address[0][1] ^ key->address[0][1] >> 32) * UINT64_C(0xc2b2ae3d27d4eb4f);
+	hash ^= (key->address[1][0] ^ key->address[1][0] >> 32) * UINT64_C(0x165667b19e3779f9);
+	hash ^= (key->address[1][1] ^ key->address[1][1] >> 32) * UINT64_C(0xff51afd7ed558ccd);
+	hash ^= (key->ports ^ key->ports >> 32) * UINT64_C(0xc4ceb9fe1a85ec53);
+	hash = (hash ^ hash >> 32) * UINT64_C(0x9e3779b97f4a7c15);
 	return (uint32_t)(hash >> 32);
 }
 
 static inline bool
 same_key(const struct flow_key *a, const struct flow_key *b)
 {
-	uint64_t one[KEY_WORDS], other[KEY_WORDS], differ = 0;
-
-	memcpy(one, a, sizeof one);
-	memcpy(other, b, sizeof other);
-	for (size_t i = 0; i < KEY_WORDS; i++)
-		differ |= one[i] ^ other[i];
-	return differ == 0;
+	return ((a->address[0][0] ^ b->address[0][0]) | (a->address[0][1] ^ b->address[0][1]) |
+	    (a->address[1][0] ^ b->address[1][0]) | (a->address[1][1] ^ b->address[1][1]) |
+	    (a->ports ^ b->ports)) == 0;
 }
 
 static void
@@ -228,21 +221,56 @@ forget_silent(struct flows *flows, uint64_t time_us)
 		forget(flows, oldest, oldest->last_us);
 }
 
-/* Both directions of a connection have one key: the lower end comes first. *end: who sent the packet. */
+/* As read_ipv4 has written it: what is loaded otherwise than it was stored waits until all stores are done. */
+static inline void
+words_of(const struct net_address *address, uint64_t words[2])
+{
+	uint32_t four;
+
+	if (address->family == 4) {
+		memcpy(&four, address->octets, sizeof four);
+		words[0] = four;
+		words[1] = 0;
+	} else {
+		memcpy(&words[0], address->octets, 8);
+		memcpy(&words[1], address->octets + 8, 8);
+	}
+}
+
 static void
+address_from(const struct flow_key *key, unsigned end, struct net_address *address)
+{
+	uint32_t four = (uint32_t)key->address[end][0];
+
+	memset(address, 0, sizeof *address);
+	address->family = (uint8_t)(key->ports >> 32);
+	if (address->family == 4)
+		memcpy(address->octets, &four, sizeof four);
+	else
+		memcpy(address->octets, key->address[end], 16);
+}
+
+/* Both directions of a connection have one key: the lower end comes first. *end: who sent the packet. */
+static inline void
 key_of(const struct net_packet *packet, const struct tcp_segment *segment, struct flow_key *key, unsigned *end)
 {
-	int order = memcmp(packet->source.octets, packet->destination.octets, 16);
+	uint64_t from[2], to[2], from_port = segment->source_port, to_port = segment->destination_port;
+	bool from_first;
 
-	if (order == 0)
-		order = (int)segment->source_port - segment->destination_port;
-	*end = order <= 0 ? 0 : 1;
-	memset(key, 0, sizeof *key);
-	memcpy(key->address[*end], packet->source.octets, 16);
-	memcpy(key->address[!*end], packet->destination.octets, 16);
-	key->port[*end] = segment->source_port;
-	key->port[!*end] = segment->destination_port;
-	key->family = packet->source.family;
+	words_of(&packet->source, from);
+	words_of(&packet->destination, to);
+	if (from[0] != to[0])
+		from_first = be64toh(from[0]) < be64toh(to[0]);
+	else if (from[1] != to[1])
+		from_first = be64toh(from[1]) < be64toh(to[1]);
+	else
+		from_first = from_port <= to_port;
+	*end = from_first ? 0 : 1;
+	*key = (struct flow_key){
+	    .address = {{from_first ? from[0] : to[0], from_first ? from[1] : to[1]},
+	        {from_first ? to[0] : from[0], from_first ? to[1] : from[1]}},
+	    .ports = (from_first ? from_port | to_port << 16 : to_port | from_port << 16) |
+	        (uint64_t)packet->source.family << 32};
 }
 
 static struct flow *
@@ -320,13 +348,11 @@ begin_again(struct flow *flow)
 static void
 begin_talk(struct flows *flows, struct flow *flow)
 {
-	struct conversation_ends ends = {
-	    .port = {flow->key.port[0], flow->key.port[1]}, .established_us = flow->established_us};
+	struct conversation_ends ends = {.port = {(uint16_t)flow->key.ports, (uint16_t)(flow->key.ports >> 16)},
+	    .established_us = flow->established_us};
 
-	for (unsigned end = 0; end < 2; end++) {
-		ends.address[end].family = (uint8_t)flow->key.family;
-		memcpy(ends.address[end].octets, flow->key.address[end], 16);
-	}
+	for (unsigned end = 0; end < 2; end++)
+		address_from(&flow->key, end, &ends.address[end]);
 	flow->talk = connection_new(flows->run, &ends);
 	/* Of an end that is not in the capture, the handshake's ACK still says where its octets begin. */
 	for (unsigned end = 0; end < 2; end++)
@@ -334,10 +360,12 @@ begin_talk(struct flows *flows, struct flow *flow)
 			connection_starts_at(flow->talk, !end, flow->first_ack[end]);
 	/* The SYN that carries no ACK came first. */
 	for (unsigned i = 0; i < 2; i++) {
-		unsigned end = flow->syn_seen[0] && !(flow->opening[0].flags & TCP_ACK) ? i : !i;
+		unsigned end = flow->syn_seen[0] && !(flow->syn_flags[0] & TCP_ACK) ? i : !i;
+		struct tcp_segment syn = {.seq = flow->syn[end], .ack = flow->syn_ack[end],
+		    .flags = flow->syn_flags[end], .data = VIEW_NONE};
 
 		if (flow->syn_seen[end])
-			connection_segment(flow->talk, end, &flow->opening[end], flow->last_us);
+			connection_segment(flow->talk, end, &syn, flow->last_us);
 	}
 }
 
@@ -348,9 +376,8 @@ take_opening(struct flow *flow, unsigned end, const struct tcp_segment *segment,
 	if ((segment->flags & TCP_SYN) != 0 && !flow->syn_seen[end]) {
 		flow->syn_seen[end] = true;
 		flow->syn[end] = segment->seq;
-		flow->opening[end] = *segment;
-		flow->opening[end].data = VIEW_NONE;
-		flow->opening[end].data_len = 0;
+		flow->syn_ack[end] = segment->ack;
+		flow->syn_flags[end] = segment->flags;
 	}
 	if (flow->talk == NULL && segment->data_len == 0 && (segment->flags & TCP_ACK) != 0 && !flow->acked[end] &&
 	    (flow->syn_seen[end] || flow->syn_seen[!end])) {
