@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "proxy/captures/conversation.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #include "decoders/net/preface.h"
 #include "proxy/captures/conversation_state.h"
 
@@ -27,30 +30,35 @@ octets_free(struct octets *o)
 	*o = (struct octets){.at = NULL};
 }
 
-static struct conversation *
-take_gone(struct capture_run *run)
+struct conversation *
+conversation_new(struct capture_run *run)
 {
 	struct conversation *c = run->conversations.taken;
 
 	if (c == NULL)
 		c = atomic_exchange_explicit(&run->conversations.gone, NULL, memory_order_acquire);
-	if (c == NULL)
-		return must(malloc(sizeof *c));
-	run->conversations.taken = c->newer;
+	if (c == NULL) {
+		c = must(malloc(sizeof *c));
+		atomic_init(&c->over, false);
+		return c;
+	}
+	run->conversations.taken = c->next_gone;
 	atomic_fetch_sub_explicit(&run->conversations.count, 1, memory_order_relaxed);
 	return c;
 }
 
-struct conversation *
-conversation_new(struct capture_run *run, const struct conversation_ends *ends)
+static void
+hear_start(struct conversation *c, const struct told *told)
 {
-	struct conversation *c = take_gone(run);
+	struct conversation_start start;
 
-	memset(c, 0, sizeof *c);
-	c->run = run;
-	c->capture = run->capture;
-	c->ends = *ends;
-	return c;
+	memcpy(&start, told->news.octets.at, sizeof start);
+	memset(c, 0, offsetof(struct conversation, apart));
+	c->run = start.run;
+	c->capture = start.capture;
+	c->ends = start.ends;
+	memcpy(c->heard, start.heard, sizeof c->heard);
+	memcpy(c->dialled, start.dialled, sizeof c->dialled);
 }
 
 /* By who hears: it is handed back to who begins the next, whichever thread that is. */
@@ -63,10 +71,11 @@ conversation_goes(struct conversation *c)
 		free(c);
 		return;
 	}
+	atomic_store_explicit(&c->over, false, memory_order_relaxed);
 	atomic_fetch_add_explicit(&run->conversations.count, 1, memory_order_relaxed);
-	c->newer = atomic_load_explicit(&run->conversations.gone, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak_explicit(&run->conversations.gone, &c->newer, c, memory_order_release,
-	    memory_order_relaxed))
+	c->next_gone = atomic_load_explicit(&run->conversations.gone, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(&run->conversations.gone, &c->next_gone, c,
+	    memory_order_release, memory_order_relaxed))
 		;
 }
 
@@ -74,7 +83,7 @@ void
 conversations_clear(struct capture_run *run)
 {
 	while (atomic_load_explicit(&run->conversations.count, memory_order_relaxed) > 0)
-		free(take_gone(run));
+		free(conversation_new(run));
 	starts_clear(run);
 }
 
@@ -424,9 +433,13 @@ hear_end(struct conversation *c, uint64_t time_us)
 void
 conversation_hear(struct conversation *c, const struct told *told)
 {
+	if (told->type == TOLD_START)
+		hear_start(c, told);
 	c->midstream[0] = told->midstream[0];
 	c->midstream[1] = told->midstream[1];
 	switch (told->type) {
+	case TOLD_START:
+		break;
 	case TOLD_NEWS:
 		hear_news(c, told);
 		break;

@@ -45,6 +45,7 @@ struct capture_run {
 	} conversations;
 };
 
+/* Ends are 0 and 1, client and server once that is known. */
 struct conversation_ends {
 	struct net_address address[2];
 	uint16_t           port[2];
@@ -53,6 +54,7 @@ struct conversation_ends {
 
 /* What there is to tell of a connection, one after the other. */
 enum told_type {
+	TOLD_START,             /* in front of all else: the octets are a struct conversation_start */
 	TOLD_NEWS,              /* of its streams */
 	TOLD_HEARD,             /* the first packet of an end */
 	TOLD_DIALLED,           /* by this end: there was a SYN */
@@ -68,8 +70,16 @@ struct told {
 	struct stream_news   news;
 };
 
-/* Borrows run, copies ends. Ends are 0 and 1, client and server once that is known. */
-struct conversation *conversation_new(struct capture_run *run, const struct conversation_ends *ends);
+/* What is known of a conversation before there is something to tell. */
+struct conversation_start {
+	struct capture_run      *run;           /* borrowed until its end */
+	const char              *capture;       /* name of the file that it began in; the same */
+	struct conversation_ends ends;
+	bool                     heard[2], dialled[2];  /* as TOLD_HEARD and TOLD_DIALLED */
+};
+
+/* To be told of. Nothing is written to it here: it is in the cache of who hears, mostly, who had it last. */
+struct conversation *conversation_new(struct capture_run *run);
 
 /* Frees what is kept for conversations to come. */
 void conversations_clear(struct capture_run *run);

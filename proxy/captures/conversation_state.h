@@ -41,9 +41,10 @@ struct conversation {
 	uint64_t                 began_us;
 	const char              *capture;       /* the file that it began in */
 	uint8_t                  state;         /* enum conversation_state */
-	char                     apart[64];     /* over is read by another thread, which would take what it stands beside along */
+	char                     apart[64];     /* what follows is read by another thread, which would take what it stands beside along */
 	atomic_bool              over;          /* the state is CONVERSATION_IGNORED: for who tells it more */
-	char                     from_others[63];
+	struct conversation     *next_gone;     /* where it is kept for another */
+	char                     from_others[48];
 };
 
 void octets_add(struct octets *o, struct view more);

@@ -159,15 +159,18 @@ START_TEST(what_was_told_is_shown)
 {
 	struct hearing h = {.run = {.capture = "a.pcap"}};
 	struct pipeline *p = pipeline_open(&(struct pipeline_calls){count_pause, count_wait, &h});
-	struct conversation_ends ends = {.port = {1, 2}};
+	struct conversation_start start = {.run = &h.run, .capture = "a.pcap", .ends = {.port = {1, 2}}};
 
 	if (p == NULL)
 		return; /* one processor: there is no thread */
 	pipeline_settle(p);
 	ck_assert_uint_eq(h.pauses, 0);
 	for (unsigned i = 1; i <= 3; i++) {
-		struct told end = {.to = conversation_new(&h.run, &ends), .type = TOLD_END};
+		struct told told = {.to = conversation_new(&h.run), .type = TOLD_START,
+		    .news.octets = {(const char *)&start, sizeof start}};
+		struct told end = {.to = told.to, .type = TOLD_END};
 
+		pipeline_tell(p, &told);
 		pipeline_tell(p, &end);
 		pipeline_settle(p);
 		ck_assert_uint_eq(h.pauses, i);
