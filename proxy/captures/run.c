@@ -11,7 +11,8 @@ int
 decoding_open(struct decoding *d, const struct options *options, const char *source)
 {
 	struct session_config config = {.source = source, .show_secrets = options->show_secrets, .dry_run = true,
-	    .max_line = (uint32_t)options->max_line, .max_content = options->max_content, .arena = &d->arena};
+	    .max_line = (uint32_t)options->max_line, .max_content = options->max_content, .arena = &d->arena,
+	    .spares = &d->spares};
 
 	*d = (struct decoding){.options = options};
 	arena_init(&d->arena);
@@ -70,6 +71,7 @@ decoding_close(struct decoding *d)
 	tls_keylog_free(d->keylog);
 	if (d->rulebook != NULL)
 		rulebook_release(d->rulebook);
+	session_spares_clear(&d->spares);
 	free(d->ports);
 	arena_clear(&d->arena);
 }

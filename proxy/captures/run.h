@@ -15,6 +15,7 @@ struct decoding {
 	struct reporting      reporting;
 	struct rulebook      *rulebook;
 	struct arena          arena;
+	struct spares         spares;
 	struct tls_keylog    *keylog;
 	uint16_t             *ports;
 	struct frames        *frames;

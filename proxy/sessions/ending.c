@@ -288,5 +288,5 @@ session_end(struct session *s, uint64_t time_us)
 	free(s->findings);
 	free(s->end_reason);
 	securing_free(s->securing);
-	free(s);
+	session_goes(s);
 }

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "proxy/must.h"
 #include "proxy/sessions/state.h"
 
 #define NOTES_KEPT 2u
@@ -14,10 +15,9 @@ note_new(struct session *s)
 {
 	struct note *note = s->free_notes;
 
+	/* malloc looks into what its thread has freed last, calloc does not. */
 	if (note == NULL) {
-		note = malloc(sizeof *note);
-		if (note == NULL)
-			abort();
+		note = must(malloc(sizeof *note));
 	} else {
 		s->free_notes = note->next;
 		s->free_count--;

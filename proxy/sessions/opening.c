@@ -5,6 +5,7 @@
 #include "proxy/sessions/events.h"
 #include "proxy/sessions/securing.h"
 #include "proxy/sessions/state.h"
+#include "proxy/spares.h"
 
 _Static_assert(sizeof(struct session) <= 1024, "an idle session is small: some text and the queue's notes come on top");
 
@@ -34,13 +35,44 @@ address_of(struct view text)
 	return text;
 }
 
+#define SPARE_TEXTS     192u            /* octets: three ends with names of usual length */
+#define SPARE_SESSIONS  64u
+
+static struct session *
+session_take(struct spares *spares, size_t texts)
+{
+	struct session *s;
+
+	if (spares == NULL || texts > SPARE_TEXTS)
+		return calloc(1, sizeof *s + texts);
+	s = spares_take(spares, sizeof *s + SPARE_TEXTS);
+	memset(s, 0, sizeof *s);
+	s->spare = true;
+	return s;
+}
+
+void
+session_goes(struct session *s)
+{
+	if (s->spare)
+		spares_give(s->config->spares, s, sizeof *s + SPARE_TEXTS, SPARE_SESSIONS);
+	else
+		free(s);
+}
+
+void
+session_spares_clear(struct spares *spares)
+{
+	spares_clear(spares, sizeof(struct session) + SPARE_TEXTS);
+}
+
 struct session *
 session_new(const struct session_config *config, uint64_t number, const struct session_ends *ends,
     uint64_t time_us)
 {
 	struct smtp_limits limits = {.max_line = config->max_line, .max_pending = PENDING_MAX};
 	size_t room = ends->client_text.len + ends->server.len + ends->listener.len;
-	struct session *s = calloc(1, sizeof *s + room);
+	struct session *s = session_take(config->spares, room);
 	char *at;
 
 	if (s == NULL)

@@ -16,6 +16,8 @@
 struct session;
 
 /* What all sessions of a run have in common; borrowed, must outlive them. */
+struct spares;
+
 struct session_config {
 	const struct ruleset *rules;            /* never NULL; may be without rules */
 	struct rules_state   *rules_state;
@@ -33,7 +35,11 @@ struct session_config {
 	 * plan is to be carried out before the next call for any of them.
 	 */
 	struct arena         *arena;
+	struct spares        *spares;           /* the loop's own: sessions that are gone, for those to come; NULL: none is kept */
 };
+
+/* Frees what is kept in config->spares. */
+void session_spares_clear(struct spares *spares);
 
 /* What becomes of TLS on one leg. */
 enum session_tls {

@@ -160,6 +160,7 @@ struct session {
 	bool                  secret_rest;      /* wire.c: the rest of the client's cut line is secret */
 	bool                  opaque_known, opaque_tls; /* wire.c: what the client's undecoded octets are */
 	bool                  wire_quiet;       /* the capture ends, and not the streams */
+	bool                  spare;            /* its memory is of config->spares, and goes there */
 	bool                  ahead;            /* what is put out now is not a whole unit yet */
 	uint8_t               wire_kind;        /* enum wire_kind, of the server's unit */
 	const struct smtp_unit *wire_unit;      /* the client's that settles now; NULL: none does */
@@ -187,6 +188,8 @@ session_has_rules(const struct session *s)
 	return s->has_rules && !s->rules.passed;
 }
 
+/* opening.c: the memory of s goes, and what it owns has gone */
+void session_goes(struct session *s);
 /* opening.c: rules at `connect` have been asked; what they say is carried out */
 void opening_goes_on(struct session *s, struct passage *p);
 

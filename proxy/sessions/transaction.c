@@ -38,6 +38,7 @@ forget_text(struct transaction *t, char *text)
 struct transaction *
 transaction_new(struct view reverse_path, uint32_t number)
 {
+	/* malloc looks into what its thread has freed last, calloc does not. */
 	struct transaction *t = must(malloc(sizeof *t));
 
 	memset(t, 0, offsetof(struct transaction, first));
