@@ -34,6 +34,7 @@ struct conversation *
 conversation_new(struct capture_run *run)
 {
 	struct conversation *c = run->conversations.taken;
+	unsigned got;
 
 	if (c == NULL)
 		c = atomic_exchange_explicit(&run->conversations.gone, NULL, memory_order_acquire);
@@ -43,7 +44,8 @@ conversation_new(struct capture_run *run)
 		return c;
 	}
 	run->conversations.taken = c->next_gone;
-	atomic_fetch_sub_explicit(&run->conversations.count, 1, memory_order_relaxed);
+	got = atomic_load_explicit(&run->conversations.got, memory_order_relaxed);
+	atomic_store_explicit(&run->conversations.got, got + 1, memory_order_relaxed);
 	return c;
 }
 
@@ -66,13 +68,14 @@ static void
 conversation_goes(struct conversation *c)
 {
 	struct capture_run *run = c->run;
+	unsigned given = atomic_load_explicit(&run->conversations.given, memory_order_relaxed);
 
-	if (atomic_load_explicit(&run->conversations.count, memory_order_relaxed) >= GONE_MAX) {
+	if (given - atomic_load_explicit(&run->conversations.got, memory_order_relaxed) >= GONE_MAX) {
 		free(c);
 		return;
 	}
+	atomic_store_explicit(&run->conversations.given, given + 1, memory_order_relaxed);
 	atomic_store_explicit(&c->over, false, memory_order_relaxed);
-	atomic_fetch_add_explicit(&run->conversations.count, 1, memory_order_relaxed);
 	c->next_gone = atomic_load_explicit(&run->conversations.gone, memory_order_relaxed);
 	while (!atomic_compare_exchange_weak_explicit(&run->conversations.gone, &c->next_gone, c,
 	    memory_order_release, memory_order_relaxed))
@@ -82,7 +85,7 @@ conversation_goes(struct conversation *c)
 void
 conversations_clear(struct capture_run *run)
 {
-	while (atomic_load_explicit(&run->conversations.count, memory_order_relaxed) > 0)
+	while (run->conversations.got != run->conversations.given)
 		free(conversation_new(run));
 	starts_clear(run);
 }

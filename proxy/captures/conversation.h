@@ -41,7 +41,7 @@ struct capture_run {
 	struct {
 		_Atomic(struct conversation *) gone;    /* by who hears, for who begins them */
 		struct conversation *taken;     /* back, by the latter */
-		atomic_uint count;              /* in both */
+		atomic_uint given, got;         /* so many in all, by the one and by the other */
 	} conversations;
 };
 
