@@ -88,7 +88,7 @@ def fields_of_code():
     def fields(name, seen):
         seen.add(name)
         body = bodies[name]
-        found = set(re.findall(r'\w+\(out, "(\w+)"', body))
+        found = set(re.findall(r'\b(?!json_type\b)\w+\(out, "(\w+)"', body))
         for table in re.findall(r"char \*const \w+\[\] = \{(.*?)\};", body, re.S):
             found |= set(re.findall(r'"(\w+)"', table))
         for called in re.findall(r"(\w+)\(out\b", body):
@@ -98,7 +98,9 @@ def fields_of_code():
 
     events = {}
     for name, function in re.findall(r"\[EVENT_(\w+)\] = (\w+_event)\b", JSON_C):
-        events[name.lower().replace("_", "-")] = fields(function, set())
+        event = name.lower().replace("_", "-")
+        assert f'json_type(out, "{event}");' in bodies[function], function
+        events[event] = fields(function, set())
     return events
 
 
