@@ -123,7 +123,7 @@ may_wait(const struct pair *pair, enum smtp_side to, const struct plan *plan, si
 
 		if (s->to != to)
 			continue;
-		if (s->wait_us != 0 || s->resume || s->pace != NULL || s->secure || s->octets.len > ROUND_SEND)
+		if (s->wait_us != 0 || s->resume || s->pace != NULL || s->secure)
 			return false;
 		*len += s->octets.len;
 	}
@@ -249,7 +249,8 @@ read_together(struct round *round, unsigned count)
 		request->user_data = i;
 	}
 	do_all(round, round->read, count);
-	round->collecting = true;
+	/* The ring may be gone by now (do_all). */
+	round->collecting = round->has_ring;
 	for (unsigned i = 0; i < round->reads; i++)
 		if (round->read[i].together)
 			take(&round->read[i]);
